@@ -1,0 +1,92 @@
+package v1alpha1
+
+import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
+// Keys says where the client's public keys come from: source names one of the members beside it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.jwks) == (self.source == 'JWKS')",message="jwks must be set with source JWKS, and only then",fieldPath=".jwks"
+// +kubebuilder:validation:XValidation:rule="has(self.jwksURI) == (self.source == 'JWKSURI')",message="jwksURI must be set with source JWKSURI, and only then",fieldPath=".jwksURI"
+// +kubebuilder:validation:XValidation:rule="has(self.secretRef) == (self.source == 'SecretRef')",message="secretRef must be set with source SecretRef, and only then",fieldPath=".secretRef"
+// +kubebuilder:validation:XValidation:rule="has(self.configMapRef) == (self.source == 'ConfigMapRef')",message="configMapRef must be set with source ConfigMapRef, and only then",fieldPath=".configMapRef"
+// +kubebuilder:validation:XValidation:rule="!has(self.managed) || self.source == 'Managed'",message="managed may be set with source Managed only",fieldPath=".managed"
+type Keys struct {
+	// Where the public keys come from: JWKS (by value in this resource), JWKSURI
+	// (the server fetches them), SecretRef or ConfigMapRef (the operator reads
+	// them from this namespace), Managed (the operator makes and rotates a key
+	// pair, and keeps it in a Secret of this namespace).
+	//
+	// +required
+	Source KeySource `json:"source"`
+
+	// With source JWKS: the JSON Web Key Set (RFC 7517, 5; RFC 7591, 2: jwks).
+	// Public keys only: a set with a private member is refused. RSA keys have at
+	// least 2048 bits, elliptic curve keys at least 224 (FAPI 2.0 Security
+	// Profile, 5.4.1-2 and 5.4.1-3).
+	// Absent: with another source.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=object
+	// +mapType=atomic
+	// +kubebuilder:pruning:PreserveUnknownFields
+	JWKS *apiextensionsv1.JSON `json:"jwks,omitempty"`
+
+	// With source JWKSURI: the https URL of the client's JSON Web Key Set (RFC
+	// 7591, 2: jwks_uri; FAPI 2.0 Security Profile, 5.4.2-1).
+	// Absent: with another source.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	JWKSURI string `json:"jwksURI,omitempty"`
+
+	// With source SecretRef: the entry that holds a JSON Web Key Set of public
+	// keys.
+	// Absent: with another source.
+	//
+	// +optional
+	SecretRef *SecretReference `json:"secretRef,omitempty"`
+
+	// With source ConfigMapRef: the entry that holds a JSON Web Key Set of public
+	// keys.
+	// Absent: with another source.
+	//
+	// +optional
+	ConfigMapRef *ConfigMapReference `json:"configMapRef,omitempty"`
+
+	// With source Managed: the key pair that the operator makes.
+	// Absent: a key for ES256.
+	//
+	// +optional
+	Managed *ManagedKeys `json:"managed,omitempty"`
+}
+
+// ManagedKeys describes the key pair that the operator makes for the client.
+type ManagedKeys struct {
+	// The algorithm that the key is for, one of PS256, ES256 and EdDSA (FAPI 2.0
+	// Security Profile, 5.4.1-1). It must fit the algorithms with which the
+	// client signs.
+	// Absent: ES256.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	SigningAlg string `json:"signingAlg,omitempty"`
+}
+
+// KeySource is a place from which a client's public keys come.
+//
+// +kubebuilder:validation:Enum=JWKS;JWKSURI;SecretRef;ConfigMapRef;Managed
+type KeySource string
+
+const (
+	// KeySourceJWKS takes the keys by value from keys.jwks.
+	KeySourceJWKS KeySource = "JWKS"
+	// KeySourceJWKSURI lets the server fetch the keys from keys.jwksURI.
+	KeySourceJWKSURI KeySource = "JWKSURI"
+	// KeySourceSecretRef reads the keys from a Secret of the same namespace.
+	KeySourceSecretRef KeySource = "SecretRef"
+	// KeySourceConfigMapRef reads the keys from a ConfigMap of the same namespace.
+	KeySourceConfigMapRef KeySource = "ConfigMapRef"
+	// KeySourceManaged lets the operator make the keys and keep them in a Secret of the same namespace.
+	KeySourceManaged KeySource = "Managed"
+)

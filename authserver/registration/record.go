@@ -1,0 +1,63 @@
+package registration
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// Owner says on whose behalf a client is registered. It holds no object's UID,
+// so a cluster restored from a backup keeps its clients.
+type Owner struct {
+	// Installation identifies the operator's installation.
+	Installation string `json:"installation"`
+	Namespace    string `json:"namespace"`
+	Name         string `json:"name"`
+}
+
+// String names the owner for messages: installation/namespace/name.
+func (o Owner) String() string { return o.Installation + "/" + o.Namespace + "/" + o.Name }
+
+// Request is the body of PUT /clients/{client_id} on the private listener.
+type Request struct {
+	Owner Owner `json:"owner"`
+	// Generation is the owner's own count of its changes (metadata.generation of a FAPIApplication).
+	Generation int64    `json:"generation"`
+	Metadata   Metadata `json:"metadata"`
+}
+
+// Summary is a row of the listing: enough to see drift without reading a client.
+type Summary struct {
+	ClientID   string `json:"client_id"`
+	Owner      Owner  `json:"owner"`
+	Generation int64  `json:"generation"`
+	// Revision only grows, over all clients of the server.
+	Revision int64 `json:"revision"`
+	// ContentHash is ContentHash of the stated metadata.
+	ContentHash string `json:"content_hash"`
+}
+
+// Record is what the private listener answers about one client.
+type Record struct {
+	Summary
+	// Issuer is the issuer identifier of the server that keeps the client.
+	Issuer string `json:"issuer"`
+	// Metadata is in force: stated values with defaults filled in.
+	Metadata Metadata `json:"metadata"`
+}
+
+// Page is one page of the listing, ordered by client_id.
+type Page struct {
+	Clients []Summary `json:"clients"`
+	// NextCursor asks for the next page; empty on the last one.
+	NextCursor string `json:"next_cursor,omitempty"`
+}
+
+// ContentHash is the SHA-256 of the metadata's canonical form, hexadecimal.
+func ContentHash(m Metadata) (string, error) {
+	encoded, err := m.Encode()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:]), nil
+}
