@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
+)
+
+// Clients keeps registered clients. The store keeps metadata as it was stated;
+// loading admits it again.
+type Clients interface {
+	// PutClient creates or replaces a client and gives it a revision that only
+	// grows, over all clients and deletions. *OwnedByAnotherError comes first. Then,
+	// same owner, generation and metadata: nothing is written, the stored record
+	// comes back, whatever the preconditions, since a caller that repeats a write
+	// whose answer was lost has succeeded. Then ErrPreconditionFailed.
+	PutClient(ctx context.Context, write ClientWrite) (record ClientRecord, created bool, err error)
+	// Client gives one client; ErrNotFound.
+	Client(ctx context.Context, clientID string) (ClientRecord, error)
+	// ListClients gives at most limit clients whose id is greater than after, by id.
+	ListClients(ctx context.Context, after string, limit int) ([]ClientRecord, error)
+	// DeleteClient removes the client with its grants, refresh tokens, codes, pushed
+	// requests and interactions, in one step. ErrNotFound, or *OwnedByAnotherError.
+	DeleteClient(ctx context.Context, clientID string, owner registration.Owner, now time.Time) error
+	// ClientRevision is the revision of the latest write or deletion; 0 at first.
+	ClientRevision(ctx context.Context) (int64, error)
+	// OriginListed tells whether some client that is not suspended lists the web origin (indexed).
+	OriginListed(ctx context.Context, origin string) (bool, error)
+}
+
+// ClientRecord is a client as the store keeps it.
+type ClientRecord struct {
+	Owner       registration.Owner
+	Generation  int64
+	Revision    int64
+	ContentHash string
+	// Metadata is as stated, without defaults.
+	Metadata  registration.Metadata
+	UpdatedAt time.Time
+}
+
+// ClientWrite is one write of a client.
+type ClientWrite struct {
+	Owner      registration.Owner
+	Generation int64
+	Metadata   registration.Metadata
+	Now        time.Time
+	// MustNotExist is If-None-Match: *.
+	MustNotExist bool
+	// MatchRevision is If-Match: the revision that the caller has seen; 0 asks for none.
+	MatchRevision int64
+}

@@ -1,0 +1,27 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
+)
+
+var (
+	// ErrNotFound: there is none, or no longer.
+	ErrNotFound = errors.New("not found in the store")
+	// ErrAlreadyUsed: a single-use value was used before.
+	ErrAlreadyUsed = errors.New("already used")
+	// ErrAlreadyExists: the identifier is taken.
+	ErrAlreadyExists = errors.New("already exists")
+	// ErrPreconditionFailed: the client is not in the state that the caller has seen.
+	ErrPreconditionFailed = errors.New("the client has changed since it was read")
+)
+
+// OwnedByAnotherError says whose the client is.
+type OwnedByAnotherError struct {
+	Owner registration.Owner
+}
+
+func (e *OwnedByAnotherError) Error() string {
+	return "the client belongs to " + e.Owner.String()
+}

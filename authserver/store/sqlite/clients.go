@@ -1,0 +1,189 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
+	"github.com/fapi-operator/fapi-operator/authserver/store"
+)
+
+const (
+	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at`
+
+	selectClient  = `SELECT ` + clientColumns + ` FROM clients WHERE client_id = ?`
+	selectClients = `SELECT ` + clientColumns + ` FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ?`
+	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (client_id) DO UPDATE SET generation = excluded.generation, revision = excluded.revision,
+			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at`
+	deleteClient = `DELETE FROM clients WHERE client_id = ?`
+
+	selectClientRevision = `SELECT revision FROM client_revision`
+	nextClientRevision   = `UPDATE client_revision SET revision = revision + 1 RETURNING revision`
+
+	deleteOrigins = `DELETE FROM allowed_origins WHERE client_id = ?`
+	insertOrigin  = `INSERT INTO allowed_origins (origin, client_id) VALUES (?, ?) ON CONFLICT DO NOTHING`
+	originListed  = `SELECT EXISTS (SELECT 1 FROM allowed_origins WHERE origin = ?)`
+)
+
+// PutClient creates or replaces a client; see store.Clients.
+func (s *Store) PutClient(ctx context.Context, write store.ClientWrite) (record store.ClientRecord, created bool, err error) {
+	if write.Metadata.ClientID == "" {
+		return store.ClientRecord{}, false, errors.New("keep client: its metadata has no client_id")
+	}
+	wanted, err := recordOf(write)
+	if err != nil {
+		return store.ClientRecord{}, false, fmt.Errorf("keep client: %w", err)
+	}
+	err = s.writer.do(ctx, func(tx transaction) error {
+		record, created, err = put(tx, write, wanted)
+		return err
+	})
+	if err != nil {
+		return store.ClientRecord{}, false, fmt.Errorf("keep client %s: %w", write.Metadata.ClientID, err)
+	}
+	return record, created, nil
+}
+
+func recordOf(write store.ClientWrite) (store.ClientRecord, error) {
+	hash, err := registration.ContentHash(write.Metadata)
+	return store.ClientRecord{
+		Owner:       write.Owner,
+		Generation:  write.Generation,
+		ContentHash: hash,
+		Metadata:    write.Metadata,
+		UpdatedAt:   time.UnixMicro(micros(write.Now)).UTC(),
+	}, err
+}
+
+func put(tx transaction, write store.ClientWrite, wanted store.ClientRecord) (record store.ClientRecord, created bool, err error) {
+	stored, err := scanClient(func(columns ...any) error { return tx.row(selectClient, columns, write.Metadata.ClientID) })
+	absent := errors.Is(err, store.ErrNotFound)
+	switch {
+	case absent:
+		if write.MatchRevision != 0 {
+			return record, false, store.ErrPreconditionFailed
+		}
+	case err != nil:
+		return record, false, err
+	case stored.Owner != write.Owner:
+		return record, false, &store.OwnedByAnotherError{Owner: stored.Owner}
+	case stored.Generation == wanted.Generation && stored.ContentHash == wanted.ContentHash:
+		return stored, false, nil
+	case write.MustNotExist, write.MatchRevision != 0 && write.MatchRevision != stored.Revision:
+		return record, false, store.ErrPreconditionFailed
+	}
+	if err := tx.row(nextClientRevision, []any{&wanted.Revision}); err != nil {
+		return record, false, err
+	}
+	return wanted, absent, writeClient(tx, wanted)
+}
+
+func writeClient(tx transaction, record store.ClientRecord) error {
+	metadata, err := record.Metadata.Encode()
+	if err != nil {
+		return err
+	}
+	clientID, owner := record.Metadata.ClientID, record.Owner
+	if _, err := tx.exec(putClient, clientID, owner.Installation, owner.Namespace, owner.Name,
+		record.Generation, record.Revision, record.ContentHash, string(metadata), micros(record.UpdatedAt)); err != nil {
+		return err
+	}
+	return writeOrigins(tx, record.Metadata)
+}
+
+// writeOrigins keeps the origins of the client; those of a suspended one are not listed.
+func writeOrigins(tx transaction, metadata registration.Metadata) error {
+	if _, err := tx.exec(deleteOrigins, metadata.ClientID); err != nil {
+		return err
+	}
+	if metadata.Suspended != nil && *metadata.Suspended {
+		return nil
+	}
+	for _, origin := range metadata.AllowedOrigins {
+		if _, err := tx.exec(insertOrigin, origin, metadata.ClientID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Client gives one client; see store.Clients.
+func (s *Store) Client(ctx context.Context, clientID string) (store.ClientRecord, error) {
+	record, err := scanClient(func(columns ...any) error { return s.reads.row(ctx, selectClient, columns, clientID) })
+	if err != nil {
+		return store.ClientRecord{}, fmt.Errorf("read client %s: %w", clientID, err)
+	}
+	return record, nil
+}
+
+// ListClients gives one page of clients; see store.Clients.
+func (s *Store) ListClients(ctx context.Context, after string, limit int) ([]store.ClientRecord, error) {
+	if limit < 1 {
+		return nil, fmt.Errorf("list clients: a page of %d clients; ask for at least 1", limit)
+	}
+	var records []store.ClientRecord
+	err := s.reads.rows(ctx, selectClients, func(rows *sql.Rows) error {
+		record, err := scanClient(rows.Scan)
+		records = append(records, record)
+		return err
+	}, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list clients: %w", err)
+	}
+	return records, nil
+}
+
+func scanClient(scan func(columns ...any) error) (store.ClientRecord, error) {
+	var record store.ClientRecord
+	var metadata []byte
+	err := scan(&record.Owner.Installation, &record.Owner.Namespace, &record.Owner.Name, &record.Generation,
+		&record.Revision, &record.ContentHash, &metadata, instant{&record.UpdatedAt})
+	if err != nil {
+		return record, err
+	}
+	record.Metadata, err = registration.DecodeMetadata(metadata)
+	return record, err
+}
+
+// DeleteClient removes the client and, by the schema's foreign keys, all that
+// hangs on it; see store.Clients.
+func (s *Store) DeleteClient(ctx context.Context, clientID string, owner registration.Owner, _ time.Time) error {
+	err := s.writer.do(ctx, func(tx transaction) error {
+		stored, err := scanClient(func(columns ...any) error { return tx.row(selectClient, columns, clientID) })
+		if err != nil {
+			return err
+		}
+		if stored.Owner != owner {
+			return &store.OwnedByAnotherError{Owner: stored.Owner}
+		}
+		if _, err := tx.exec(deleteClient, clientID); err != nil {
+			return err
+		}
+		_, err = tx.exec(nextClientRevision)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("delete client %s: %w", clientID, err)
+	}
+	return nil
+}
+
+// ClientRevision is the revision of the latest write or deletion; see store.Clients.
+func (s *Store) ClientRevision(ctx context.Context) (revision int64, err error) {
+	if err := s.reads.row(ctx, selectClientRevision, []any{&revision}); err != nil {
+		return 0, fmt.Errorf("read the client revision: %w", err)
+	}
+	return revision, nil
+}
+
+// OriginListed tells whether a client lists the web origin; see store.Clients.
+func (s *Store) OriginListed(ctx context.Context, origin string) (listed bool, err error) {
+	if err := s.reads.row(ctx, originListed, []any{&listed}, origin); err != nil {
+		return false, fmt.Errorf("look up an allowed origin: %w", err)
+	}
+	return listed, nil
+}

@@ -1,0 +1,73 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// applicationID marks the file as ours (https://www.sqlite.org/pragma.html#pragma_application_id): "FAPI".
+const applicationID = 0x46415049
+
+// ErrNewerSchema: a later version of the server has migrated the database.
+var ErrNewerSchema = errors.New("the database was written by a newer version of the server; start that version, or restore a backup from before the upgrade")
+
+// check refuses a database that is damaged or belongs to another program.
+func check(ctx context.Context, db *sql.DB) error {
+	var owner, tables int
+	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&owner); err != nil {
+		return fmt.Errorf("read its header: %w", err)
+	}
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return fmt.Errorf("read its schema: %w", err)
+	}
+	if owner != applicationID && (owner != 0 || tables > 0) {
+		return ErrNotOurs
+	}
+	return checkIntegrity(ctx, db)
+}
+
+func checkIntegrity(ctx context.Context, db *sql.DB) error {
+	var finding string
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&finding); err != nil {
+		return fmt.Errorf("check its integrity: %w", err)
+	}
+	if finding != "ok" {
+		return fmt.Errorf("the database is damaged (%s); restore it from a backup", finding)
+	}
+	return nil
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	// First of all: a start that is killed in the middle must leave a file that the next one knows.
+	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+		return fmt.Errorf("mark it as this server's: %w", err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return fmt.Errorf("load migrations: %w", err)
+	}
+	current, known, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read its schema version: %w", err)
+	}
+	if current > known {
+		return fmt.Errorf("schema version %d, known up to %d: %w", current, known, ErrNewerSchema)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate its schema: %w", err)
+	}
+	return nil
+}

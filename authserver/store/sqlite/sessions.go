@@ -1,0 +1,50 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/store"
+)
+
+const (
+	insertSession = `INSERT INTO sessions (id, authentication, expires_at) VALUES (?, ?, ?)`
+	selectSession = `SELECT id, authentication, expires_at FROM sessions WHERE id = ? AND expires_at > ?`
+	deleteSession = `DELETE FROM sessions WHERE id = ?`
+)
+
+// BeginSession keeps a session; see store.Sessions.
+func (s *Store) BeginSession(ctx context.Context, session store.Session) error {
+	err := s.writer.do(ctx, func(tx transaction) error {
+		_, err := tx.exec(insertSession, session.ID[:], document{session.Authentication}, micros(session.ExpiresAt))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep session: %w", err)
+	}
+	return nil
+}
+
+// Session gives a session; see store.Sessions.
+func (s *Store) Session(ctx context.Context, id oauth.Digest, now time.Time) (store.Session, error) {
+	var session store.Session
+	columns := []any{digest{&session.ID}, document{&session.Authentication}, instant{&session.ExpiresAt}}
+	if err := s.reads.row(ctx, selectSession, columns, id[:], micros(now)); err != nil {
+		return store.Session{}, fmt.Errorf("read session: %w", err)
+	}
+	return session, nil
+}
+
+// EndSession forgets a session; see store.Sessions.
+func (s *Store) EndSession(ctx context.Context, id oauth.Digest) error {
+	err := s.writer.do(ctx, func(tx transaction) error {
+		_, err := tx.exec(deleteSession, id[:])
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	return nil
+}
