@@ -1,0 +1,5 @@
+// Package keys holds the server's own private keys: those it signs with, and
+// those that clients encrypt request objects to. They are kept in the store,
+// sealed under a key encryption key that comes from a mounted file and is never
+// in the store.
+package keys

@@ -1,0 +1,154 @@
+package keys
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+const (
+	// keyEncryptionKeyBytes: AES-256.
+	keyEncryptionKeyBytes = 32
+	// maxKeyFileBytes bounds the file that is read; our own choice: a thousand keys.
+	maxKeyFileBytes = 64 << 10
+)
+
+const howToMakeOne = "a line is 32 random bytes in base64, as `openssl rand -base64 32` prints them"
+
+// KeyEncryptionKeys seal the server's keys. The first one seals; all of them
+// open, so that a new one can be put in front of the old. It prints nothing of
+// the keys.
+type KeyEncryptionKeys struct {
+	keys             []keyEncryptionKey
+	readableByOthers bool
+}
+
+// keyEncryptionKey is an AES-256-GCM key that draws a random nonce of 96 bits for
+// each sealing (NIST SP 800-38D, 8.2.2).
+type keyEncryptionKey struct {
+	id   string
+	aead cipher.AEAD
+}
+
+// GenerateKeyEncryptionKey makes a key as a line of the file that
+// ReadKeyEncryptionKeys reads, without the line's end. It is a secret.
+func GenerateKeyEncryptionKey() string {
+	raw := make([]byte, keyEncryptionKeyBytes)
+	_, _ = rand.Read(raw) // crypto/rand.Read never fails; it ends the process instead.
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// ReadKeyEncryptionKeys reads a file with one 256-bit key a line, in base64
+// (RFC 4648, 4). Blank lines are skipped. Errors name the line and never show it.
+//
+// A file that every user may read is no error: Kubernetes mounts a Secret with
+// mode 0644 unless told otherwise, into a container where nobody else is. Where
+// it is an accident, on a shared machine, ReadableByOthers lets the caller say so.
+func ReadKeyEncryptionKeys(path string) (KeyEncryptionKeys, error) {
+	keys, err := readKeyFile(path)
+	if err != nil {
+		return KeyEncryptionKeys{}, fmt.Errorf("read key encryption keys from %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// ReadableByOthers tells whether the file's mode lets every user of the machine read it.
+func (k KeyEncryptionKeys) ReadableByOthers() bool { return k.readableByOthers }
+
+// String tells the identifiers of the keys.
+func (k KeyEncryptionKeys) String() string {
+	var ids []string
+	for _, key := range k.keys {
+		ids = append(ids, key.id)
+	}
+	return "key encryption keys " + strings.Join(ids, ", ")
+}
+
+// GoString hides the keys from %#v.
+func (k KeyEncryptionKeys) GoString() string { return k.String() }
+
+func readKeyFile(path string) (keys KeyEncryptionKeys, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return keys, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	info, err := file.Stat()
+	if err != nil {
+		return keys, err
+	}
+	content, err := io.ReadAll(io.LimitReader(file, maxKeyFileBytes+1))
+	if err != nil {
+		return keys, err
+	}
+	if len(content) > maxKeyFileBytes {
+		return keys, fmt.Errorf("the file is larger than %d bytes; %s", maxKeyFileBytes, howToMakeOne)
+	}
+	keys, err = parseKeyEncryptionKeys(string(content))
+	keys.readableByOthers = info.Mode().Perm()&0o004 != 0
+	return keys, err
+}
+
+func parseKeyEncryptionKeys(text string) (KeyEncryptionKeys, error) {
+	var keys KeyEncryptionKeys
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		key, err := parseKeyEncryptionKey(line)
+		if err != nil {
+			return KeyEncryptionKeys{}, fmt.Errorf("line %d: %w", number, err)
+		}
+		if _, known := keys.byID(key.id); known {
+			return KeyEncryptionKeys{}, fmt.Errorf("line %d: the key stands in the file twice; remove one of them", number)
+		}
+		keys.keys = append(keys.keys, key)
+	}
+	if len(keys.keys) == 0 {
+		return KeyEncryptionKeys{}, errors.New("there is no key in it; " + howToMakeOne)
+	}
+	return keys, nil
+}
+
+func parseKeyEncryptionKey(line string) (keyEncryptionKey, error) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(line)
+	if err != nil {
+		return keyEncryptionKey{}, errors.New("not base64; " + howToMakeOne)
+	}
+	if len(raw) != keyEncryptionKeyBytes {
+		return keyEncryptionKey{}, fmt.Errorf("%d bytes; %s", len(raw), howToMakeOne)
+	}
+	block, err := aes.NewCipher(raw)
+	if err != nil {
+		return keyEncryptionKey{}, errors.New("not an AES-256 key")
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	return keyEncryptionKey{id: keyEncryptionKeyID(raw), aead: aead}, err
+}
+
+// keyEncryptionKeyID names a key by a short digest, so that a sealed key says
+// what opens it. A digest of 256 random bits gives nothing away.
+func keyEncryptionKeyID(raw []byte) string {
+	const idBytes = 9
+	sum := sha256.Sum256(append([]byte("key encryption key identifier\x00"), raw...))
+	return base64.RawURLEncoding.EncodeToString(sum[:idBytes])
+}
+
+func (k KeyEncryptionKeys) byID(id string) (keyEncryptionKey, bool) {
+	for _, key := range k.keys {
+		if key.id == id {
+			return key, true
+		}
+	}
+	return keyEncryptionKey{}, false
+}
