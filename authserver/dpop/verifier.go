@@ -1,0 +1,88 @@
+// Package dpop verifies DPoP proofs (RFC 9449): that the sender of this very
+// request holds the key whose thumbprint tokens are bound to.
+package dpop
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/store"
+)
+
+// Verifier verifies proofs. It is safe for concurrent use.
+type Verifier struct {
+	// Replay remembers the proofs that were accepted.
+	Replay store.SingleUse
+	Now    func() time.Time
+}
+
+// Proof is a verified DPoP proof.
+type Proof struct {
+	// JKT is the SHA-256 thumbprint of the key that the sender holds (RFC 9449, 6.1).
+	JKT string
+}
+
+// Verify judges the values of a request's DPoP header fields. urls are all the
+// names under which the endpoint is published; accessToken is the one that the
+// request presents, empty at the server's own endpoints.
+//
+// It refuses with invalid_dpop_proof and the check of RFC 9449, 4.3 that failed,
+// or with server_error when the store cannot tell whether the proof was used.
+func (v *Verifier) Verify(ctx context.Context, proofs []string, method string, urls []string, accessToken string) (Proof, *oauth.Error) {
+	facts := fapi.DPoPProof{Headers: len(proofs), Method: method, URLs: urls, AccessToken: accessToken, Now: v.Now()}
+	jkt := readProof(&facts, proofs)
+	if refusal := fapi.CheckDPoPProof(facts); refusal != nil {
+		return Proof{}, refusal
+	}
+	fresh, err := v.Replay.UseOnce(ctx, store.SpaceDPoPProof, proofDigest(jkt, *facts.Claims.ID), forgetAt(facts))
+	if err != nil {
+		return Proof{}, &oauth.Error{Code: oauth.ServerError, Cause: fmt.Errorf("remember the DPoP proof: %w", err)}
+	}
+	facts.Replayed = !fresh
+	if refusal := fapi.CheckDPoPProof(facts); refusal != nil {
+		return Proof{}, refusal
+	}
+	return Proof{JKT: jkt}, nil
+}
+
+// readProof fills in what the proof says, and gives the thumbprint of its key
+// once that key has verified the signature.
+func readProof(facts *fapi.DPoPProof, proofs []string) (jkt string) {
+	if len(proofs) != 1 {
+		return ""
+	}
+	if len(proofs[0]) > fapi.MaxDPoPProofLength {
+		facts.Fault = fmt.Errorf("%w: a DPoP proof of more than %d characters", jose.ErrMalformed, fapi.MaxDPoPProofLength)
+		return ""
+	}
+	unverified, err := jose.ParseSigned(proofs[0], jose.SignatureAlgorithms())
+	if err != nil {
+		facts.Fault = err
+		return ""
+	}
+	facts.TypeIsDPoP = unverified.TypeIs(oauth.TypeDPoP)
+	facts.HasKey = unverified.EmbeddedKey() != nil
+	verified, err := unverified.VerifyWithEmbeddedKey()
+	if err != nil {
+		facts.Fault = err
+		return ""
+	}
+	facts.Fault = verified.Claims(&facts.Claims)
+	return verified.Key().Thumbprint()
+}
+
+// proofDigest separates the jti values of one key from those of all others.
+func proofDigest(jkt, id string) oauth.Digest {
+	return sha256.Sum256([]byte(jkt + " " + id))
+}
+
+// forgetAt is when the proof would be refused for its age, and a moment more for
+// replicas whose clocks differ.
+func forgetAt(facts fapi.DPoPProof) time.Time {
+	return facts.Claims.IssuedAt.Time().Add(fapi.DPoPProofWindow + fapi.PastSkew)
+}
