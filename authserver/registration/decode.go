@@ -3,6 +3,7 @@ package registration
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -24,9 +25,24 @@ func Decode(data []byte, into any) error {
 		return fmt.Errorf("the document is empty: %w", io.ErrUnexpectedEOF)
 	}
 	if err := jsonv2.Unmarshal(data, into, jsonv2.RejectUnknownMembers(true)); err != nil {
-		return fmt.Errorf("not the JSON document that is expected here: %w", err)
+		return fmt.Errorf("not the JSON document that is expected here: %w", explain(err))
 	}
 	return nil
+}
+
+// explain says what is wrong in JSON's words instead of Go's, and leaves out the
+// value, which the decoder repeats when it is a number.
+func explain(err error) error {
+	semantic, ok := errors.AsType[*jsonv2.SemanticError](err)
+	switch {
+	case !ok:
+		return err
+	case errors.Is(err, jsonv2.ErrUnknownName):
+		return fmt.Errorf("the member %q is not known", semantic.JSONPointer)
+	case semantic.JSONPointer == "":
+		return errors.New("an object is expected, and this is another value")
+	}
+	return fmt.Errorf("the member %q has the wrong type or is out of range", semantic.JSONPointer)
 }
 
 // DecodeMetadata reads client metadata strictly.

@@ -1,0 +1,30 @@
+package fapi
+
+// The metadata members that several rules look at, with their registered names.
+var (
+	clientURI = member{"client_uri", func(c *candidate) string { return c.ClientURI }}
+	logoURI   = member{"logo_uri", func(c *candidate) string { return c.LogoURI }}
+	policyURI = member{"policy_uri", func(c *candidate) string { return c.PolicyURI }}
+	tosURI    = member{"tos_uri", func(c *candidate) string { return c.TOSURI }}
+
+	subjectDN = member{"tls_client_auth_subject_dn", func(c *candidate) string { return c.TLSClientAuthSubjectDN }}
+	sanDNS    = member{"tls_client_auth_san_dns", func(c *candidate) string { return c.TLSClientAuthSANDNS }}
+	sanURI    = member{"tls_client_auth_san_uri", func(c *candidate) string { return c.TLSClientAuthSANURI }}
+	sanIP     = member{"tls_client_auth_san_ip", func(c *candidate) string { return c.TLSClientAuthSANIP }}
+	sanEmail  = member{"tls_client_auth_san_email", func(c *candidate) string { return c.TLSClientAuthSANEmail }}
+
+	trustAnchors = member{"fapi_operator_tls_client_auth_trust_anchors", func(c *candidate) string { return c.TLSClientAuthTrustAnchors }}
+	trustBundle  = member{"fapi_operator_tls_client_auth_trust_bundle", func(c *candidate) string { return c.TLSClientAuthTrustBundle }}
+
+	assertionSigningAlg     = member{"token_endpoint_auth_signing_alg", func(c *candidate) string { return c.TokenEndpointAuthSigningAlg }}
+	requestObjectSigningAlg = member{"request_object_signing_alg", func(c *candidate) string { return c.RequestObjectSigningAlg }}
+	authorizationSigningAlg = member{"authorization_signed_response_alg", func(c *candidate) string { return c.AuthorizationSignedResponseAlg }}
+	idTokenSigningAlg       = member{"id_token_signed_response_alg", func(c *candidate) string { return c.IDTokenSignedResponseAlg }}
+
+	requestObjectEncryptionAlg = member{"request_object_encryption_alg", func(c *candidate) string { return c.RequestObjectEncryptionAlg }}
+	requestObjectEncryptionEnc = member{"request_object_encryption_enc", func(c *candidate) string { return c.RequestObjectEncryptionEnc }}
+	authorizationEncryptionAlg = member{"authorization_encrypted_response_alg", func(c *candidate) string { return c.AuthorizationEncryptedResponseAlg }}
+	authorizationEncryptionEnc = member{"authorization_encrypted_response_enc", func(c *candidate) string { return c.AuthorizationEncryptedResponseEnc }}
+	idTokenEncryptionAlg       = member{"id_token_encrypted_response_alg", func(c *candidate) string { return c.IDTokenEncryptedResponseAlg }}
+	idTokenEncryptionEnc       = member{"id_token_encrypted_response_enc", func(c *candidate) string { return c.IDTokenEncryptedResponseEnc }}
+)

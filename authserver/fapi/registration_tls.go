@@ -1,0 +1,175 @@
+package fapi
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+)
+
+func isConfidential(c *candidate) bool { return c.TokenEndpointAuthMethod != oauth.AuthNone }
+
+// authenticatesAsymmetrically leaves none to the rule that forbids it by name.
+func authenticatesAsymmetrically(c *candidate) bool {
+	return consistsOf([]string{c.TokenEndpointAuthMethod},
+		oauth.AuthPrivateKeyJWT, oauth.AuthTLSClient, oauth.AuthSelfSignedTLS, oauth.AuthNone)
+}
+
+func (c *candidate) usesTLSClientAuth() bool { return c.TokenEndpointAuthMethod == oauth.AuthTLSClient }
+
+var certificateMatchers = []member{subjectDN, sanDNS, sanURI, sanIP, sanEmail}
+
+func hasOneCertificateMatcher(c *candidate) bool {
+	return !c.usesTLSClientAuth() || countStated(c, certificateMatchers) == 1
+}
+
+func countStated(c *candidate, members []member) int {
+	stated := 0
+	for _, member := range members {
+		if member.of(c) != "" || c.isPending(member.name) {
+			stated++
+		}
+	}
+	return stated
+}
+
+// isForTLSClientAuth says nothing where the method itself is refused.
+func isForTLSClientAuth(c *candidate, _ string) bool {
+	return c.TokenEndpointAuthMethod != oauth.AuthPrivateKeyJWT && c.TokenEndpointAuthMethod != oauth.AuthSelfSignedTLS
+}
+
+// attributeType is a short name or a dotted OID (RFC 4514, 3), which the parser
+// itself does not look at.
+var attributeType = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+)$`)
+
+func isDistinguishedName(c *candidate, name string) bool {
+	if !c.usesTLSClientAuth() {
+		return true
+	}
+	parsed, err := ldap.ParseDN(name)
+	if err != nil || len(parsed.RDNs) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(parsed.RDNs, func(rdn *ldap.RelativeDN) bool {
+		return slices.ContainsFunc(rdn.Attributes, func(attribute *ldap.AttributeTypeAndValue) bool {
+			return !attributeType.MatchString(attribute.Type)
+		})
+	})
+}
+
+var certificateNameChecks = slices.Concat(
+	each(certificateName(isDNSName), sanDNS),
+	each(certificateName(isAbsoluteName), sanURI),
+	each(certificateName(isIPAddress), sanIP),
+	each(certificateName(isMailbox), sanEmail),
+)
+
+// certificateName applies a syntax where the name is used.
+func certificateName(hasSyntax func(string) bool) func(*candidate, string) bool {
+	return func(c *candidate, name string) bool { return !c.usesTLSClientAuth() || hasSyntax(name) }
+}
+
+var dnsLabel = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$`)
+
+// isDNSName applies the preferred name syntax (RFC 1034, 3.5), with underscores
+// that exist in practice and without wildcards.
+func isDNSName(name string) bool {
+	return len(name) <= 253 && !slices.ContainsFunc(strings.Split(name, "."), func(label string) bool {
+		return !dnsLabel.MatchString(label)
+	})
+}
+
+// isAbsoluteName asks for a scheme and something after it; spiffe: and urn: are as good as https:.
+func isAbsoluteName(uri string) bool {
+	parsed, err := url.Parse(uri)
+	return err == nil && len(uri) <= MaxURILength && isURIText(uri) && !strings.Contains(uri, "*") &&
+		parsed.Scheme != "" && (parsed.Host != "" || parsed.Opaque != "")
+}
+
+func isIPAddress(address string) bool {
+	parsed, err := netip.ParseAddr(address)
+	return err == nil && parsed.Zone() == ""
+}
+
+// isMailbox takes a bare address, without a display name (RFC 5280, 4.2.1.6: rfc822Name).
+func isMailbox(text string) bool {
+	parsed, err := mail.ParseAddress(text)
+	return err == nil && parsed.Address == text && parsed.Name == ""
+}
+
+func hasOneTrustAnchorSource(c *candidate) bool {
+	return !c.usesTLSClientAuth() || countStated(c, []member{trustAnchors, trustBundle}) == 1
+}
+
+// trustBundleIsKnown holds where the server's bundles are not known.
+func trustBundleIsKnown(c *candidate) bool {
+	bundle := c.TLSClientAuthTrustBundle
+	return bundle == "" || !c.usesTLSClientAuth() || c.limits.TrustBundles == nil || slices.Contains(c.limits.TrustBundles, bundle)
+}
+
+// statedAnchors is what the trust anchors of a candidate turn out to be.
+type statedAnchors struct {
+	certificates []*x509.Certificate
+	malformed    bool
+}
+
+func examineAnchors(text string) statedAnchors {
+	if text == "" {
+		return statedAnchors{}
+	}
+	// A block that cannot be decoded is passed over by pem.Decode, so blocks are counted.
+	blocks := strings.Count(text, "-----BEGIN ")
+	var anchors statedAnchors
+	block, rest := pem.Decode([]byte(text))
+	for ; block != nil && len(anchors.certificates) < MaxTrustAnchors; block, rest = pem.Decode(rest) {
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if block.Type != "CERTIFICATE" || err != nil || !hasSupportedKey(certificate) {
+			return statedAnchors{malformed: true}
+		}
+		anchors.certificates = append(anchors.certificates, certificate)
+	}
+	anchors.malformed = blocks == 0 || blocks != len(anchors.certificates) || len(bytes.TrimSpace(rest)) > 0
+	return anchors
+}
+
+func hasSupportedKey(certificate *x509.Certificate) bool {
+	switch certificate.PublicKey.(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		return true
+	}
+	return false
+}
+
+func trustAnchorsAreCertificates(c *candidate) bool {
+	return !c.usesTLSClientAuth() || !c.anchors.malformed
+}
+
+func trustAnchorsAreAuthorities(c *candidate) bool {
+	return !c.usesTLSClientAuth() || c.anchors.malformed || !slices.ContainsFunc(c.anchors.certificates, isNoAuthority)
+}
+
+func isNoAuthority(certificate *x509.Certificate) bool {
+	maySign := certificate.KeyUsage == 0 || certificate.KeyUsage&x509.KeyUsageCertSign != 0
+	return !certificate.BasicConstraintsValid || !certificate.IsCA || !maySign
+}
+
+func rsaTrustAnchorsAreLong(c *candidate) bool {
+	return !c.usesTLSClientAuth() || c.anchors.malformed || !slices.ContainsFunc(c.anchors.certificates, isShortRSA)
+}
+
+func isShortRSA(certificate *x509.Certificate) bool {
+	key, isRSA := certificate.PublicKey.(*rsa.PublicKey)
+	return isRSA && key.N.BitLen() < MinRSAKeyBits
+}
