@@ -29,6 +29,24 @@ type RuleText struct {
 func Rules() []RuleText {
 	return slices.Concat(
 		RegistrationRules(),
+		ruleTexts("client authentication", clientCredentialsRules),
+		ruleTexts("client assertion", clientAssertionRules),
+		ruleTexts("client certificate", clientCertificateRules),
+		ruleTexts("authenticated client", authenticatedClientRules),
+		ruleTexts("request from a browser", originRules),
+		ruleTexts("request object", requestObjectRules),
+		ruleTexts("pushed authorization request", pushedRequestRules),
+		ruleTexts("authorization request parameters", authorizationQueryRules),
+		ruleTexts("authorization request", authorizationRequestRules),
+		ruleTexts("DPoP proof", dpopProofRules),
+		ruleTexts("token request", tokenRequestRules),
+		ruleTexts("authorization code: binding", codeBindingRules),
+		ruleTexts("authorization code: redemption", codeRedemptionRules),
+		ruleTexts("authorization code: state", codeStateRules),
+		ruleTexts("refresh token", refreshRules),
+		ruleTexts("token scope", tokenScopeRules),
+		ruleTexts("revocation request", revocationRequestRules),
+		ruleTexts("resource request", resourceRequestRules),
 	)
 }
 
