@@ -1,0 +1,187 @@
+package clientmetadata
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
+)
+
+// manifestRule is a demand on what no metadata member carries: namespaces, and
+// what the operator makes for a client.
+type manifestRule struct {
+	ID     oauth.RuleID
+	Clause string
+	Demand string
+	Remedy string
+	Path   string // below spec
+	Holds  func(*v1alpha1.FAPIApplication) bool
+}
+
+// manifestRules are asked before the rule book.
+var manifestRules = []manifestRule{
+	{
+		ID:     "LOCAL-CLIENT-ID-NAMESPACE",
+		Clause: "our own choice",
+		Demand: "a client identifier begins with the namespace and a dot, so that no namespace takes another one's",
+		Remedy: "leave clientID out, or begin it with the namespace and a dot",
+		Path:   "clientID",
+		Holds:  hasIDOfItsNamespace,
+	},
+	{
+		ID:     "LOCAL-SCOPE-ITEM",
+		Clause: "RFC 6749, 3.3",
+		Demand: "every item of scopes is one scope value, without spaces",
+		Remedy: "write one value an item",
+		Path:   "scopes",
+		Holds:  hasOneScopeAnItem,
+	},
+	{
+		ID:     "LOCAL-WHOLE-SECONDS",
+		Clause: "RFC 6749, 5.1",
+		Demand: "an access token's lifetime is counted in whole seconds (expires_in)",
+		Remedy: "write a duration such as 300s or 5m",
+		Path:   "accessToken.lifetime",
+		Holds:  livesForWholeSeconds,
+	},
+	{
+		ID:     "LOCAL-MANAGED-KEY",
+		Clause: "FAPI 2.0 Security Profile, 5.4.1-1",
+		Demand: "the key that the operator makes is for PS256, ES256 or EdDSA, and for the algorithms with which the client signs",
+		Remedy: "write the same algorithm in keys.managed, in clientAuthentication and in requestObject",
+		Path:   "keys.managed.signingAlg",
+		Holds:  managedKeySigns,
+	},
+	{
+		ID:     "LOCAL-MANAGED-KEY-ENCRYPTION",
+		Clause: "OpenID Connect Core, 10.2; JARM, 3; our own choice",
+		Demand: "the key that the operator makes is for signing, so nothing can be encrypted to it",
+		Remedy: "leave encryptedResponseAlg out, or bring keys of which one is for encryption",
+		Path:   "keys.source",
+		Holds:  encryptsNothingToManagedKey,
+	},
+	{
+		ID:     "LOCAL-MANAGED-CERTIFICATE",
+		Clause: "RFC 8705, 2.1.2; our own choice",
+		Demand: "name and issuers of a certificate that the operator manages are derived, and not stated besides",
+		Remedy: "leave clientAuthentication.tls out, or leave mutualTLS out and bring a certificate",
+		Path:   "clientAuthentication.tls",
+		Holds:  leavesManagedCertificateToOperator,
+	},
+	{
+		ID:     "LOCAL-CERTIFICATE-KEY",
+		Clause: "FAPI 2.0 Security Profile, 5.4.1-2 and 5.4.1-3; the sizes are cert-manager's",
+		Demand: "a certificate's key has 256, 384 or 521 bits with ECDSA, 2048, 4096 or 8192 with RSA, and no size with Ed25519",
+		Remedy: "write one of these sizes, or leave size out",
+		Path:   "mutualTLS.certificate.privateKey.size",
+		Holds:  certificateKeyHasKnownSize,
+	},
+	{
+		ID:     "LOCAL-CERTIFICATE-DURATION",
+		Clause: "our own choice; the least values are cert-manager's",
+		Demand: "a certificate is valid for at least 1 hour, and is renewed at least 5 minutes before its end and within its validity",
+		Remedy: "write a longer duration or a shorter renewBefore, such as 2160h and 720h",
+		Path:   "mutualTLS.certificate.duration",
+		Holds:  certificateOutlivesRenewal,
+	},
+}
+
+func brokenManifestRules(application *v1alpha1.FAPIApplication) []Finding {
+	var findings []Finding
+	for _, rule := range manifestRules {
+		if !rule.Holds(application) {
+			violation := registration.Violation{Rule: rule.ID, Clause: rule.Clause, Demand: rule.Demand, Remedy: rule.Remedy}
+			findings = append(findings, Finding{specPath(rule.Path), violation})
+		}
+	}
+	return findings
+}
+
+func hasOneScopeAnItem(application *v1alpha1.FAPIApplication) bool {
+	return !slices.ContainsFunc(application.Spec.Scopes, func(scope string) bool {
+		return strings.Contains(scope, " ")
+	})
+}
+
+func livesForWholeSeconds(application *v1alpha1.FAPIApplication) bool {
+	lifetime := read(&application.Spec).accessToken.Lifetime
+	return lifetime == nil || lifetime.Duration%time.Second == 0
+}
+
+// ManagedSigningAlg is the algorithm of the key that the operator makes.
+func ManagedSigningAlg(spec *v1alpha1.FAPIApplicationSpec) string {
+	if alg := read(spec).managedKeys.SigningAlg; alg != "" {
+		return alg
+	}
+	return registration.DefaultSigningAlg
+}
+
+// managedKeySigns leaves an algorithm that FAPI does not have at all to the rule book.
+func managedKeySigns(application *v1alpha1.FAPIApplication) bool {
+	if !hasManagedKey(application) {
+		return true
+	}
+	managed := ManagedSigningAlg(&application.Spec)
+	metadata := FromApplication(application, Resolved{}).WithDefaults()
+	return isSignatureAlgorithm(managed) &&
+		signsAs(managed, metadata.TokenEndpointAuthSigningAlg) && signsAs(managed, metadata.RequestObjectSigningAlg)
+}
+
+func hasManagedKey(application *v1alpha1.FAPIApplication) bool {
+	return read(&application.Spec).keys.Source == v1alpha1.KeySourceManaged
+}
+
+func encryptsNothingToManagedKey(application *v1alpha1.FAPIApplication) bool {
+	spec := read(&application.Spec)
+	return !hasManagedKey(application) ||
+		spec.idToken.EncryptedResponseAlg == "" && spec.authorizationResponse.EncryptedResponseAlg == ""
+}
+
+func signsAs(managed, algorithm string) bool {
+	return algorithm == managed || !isSignatureAlgorithm(algorithm)
+}
+
+func isSignatureAlgorithm(algorithm string) bool {
+	_, known := jose.ParseSignatureAlgorithm(algorithm)
+	return known
+}
+
+func leavesManagedCertificateToOperator(application *v1alpha1.FAPIApplication) bool {
+	return !DerivesMatcher(&application.Spec) || application.Spec.ClientAuthentication.TLS == nil
+}
+
+var certificateKeySizes = map[v1alpha1.PrivateKeyAlgorithm][]int32{
+	"":                         {256, 384, 521},
+	v1alpha1.PrivateKeyECDSA:   {256, 384, 521},
+	v1alpha1.PrivateKeyRSA:     {2048, 4096, 8192},
+	v1alpha1.PrivateKeyEd25519: {},
+}
+
+func certificateKeyHasKnownSize(application *v1alpha1.FAPIApplication) bool {
+	key := read(&application.Spec).certificateKey
+	return key.Size == nil || slices.Contains(certificateKeySizes[key.Algorithm], *key.Size)
+}
+
+// The validity that cert-manager gives where none is stated, and its least values.
+const (
+	defaultCertificateDuration = 90 * 24 * time.Hour
+	minCertificateDuration     = time.Hour
+	minCertificateRenewBefore  = 5 * time.Minute
+)
+
+func certificateOutlivesRenewal(application *v1alpha1.FAPIApplication) bool {
+	if !HasManagedCertificate(&application.Spec) {
+		return true
+	}
+	duration := defaultCertificateDuration
+	if stated := application.Spec.MutualTLS.Certificate.Duration; stated != nil {
+		duration = stated.Duration
+	}
+	renewBefore := application.Spec.MutualTLS.Certificate.RenewBefore
+	return duration >= minCertificateDuration &&
+		(renewBefore == nil || renewBefore.Duration >= minCertificateRenewBefore && renewBefore.Duration < duration)
+}

@@ -1,0 +1,88 @@
+// Package webhook refuses a FAPIApplication that is not FAPI when it is
+// applied: every violation at once, each with its field, rule, clause and
+// what to write instead. It makes no request, so its cost does not grow with
+// the number of applications.
+package webhook
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+)
+
+// Objects that are being deleted, and updates that leave the spec equal, never
+// come here: a rule that became stricter, or an operator that is down, must not
+// keep a finalizer from being removed.
+//
+// +kubebuilder:webhook:path=/validate-fapi-operator-io-v1alpha1-fapiapplication,mutating=false,failurePolicy=fail,matchPolicy=Equivalent,sideEffects=None,timeoutSeconds=5,groups=fapi-operator.io,resources=fapiapplications,verbs=create;update,versions=v1alpha1,name=fapiapplications.fapi-operator.io,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"not-being-deleted","expression":"!has(object.metadata.deletionTimestamp)"},{"name":"spec-changes","expression":"request.operation == 'CREATE' || object.spec != oldObject.spec"}]}`
+
+// Validator judges the applications of one server class.
+type Validator struct {
+	// ServerClassName is the class that this installation serves; empty for
+	// applications without one.
+	ServerClassName string
+	// Installation identifies this operator's installation to the server.
+	Installation string
+	// Limits are what the server allows on top of the rule book.
+	Limits fapi.Limits
+}
+
+// SetupWithManager serves the validator at the manager's webhook server.
+func (v *Validator) SetupWithManager(manager ctrl.Manager) error {
+	return ctrl.NewWebhookManagedBy(manager, &v1alpha1.FAPIApplication{}).WithValidator(v).Complete()
+}
+
+// ValidateCreate judges a new application.
+func (v *Validator) ValidateCreate(_ context.Context, application *v1alpha1.FAPIApplication) (admission.Warnings, error) {
+	return v.validate(application)
+}
+
+// ValidateUpdate judges a changed application as if it were new.
+func (v *Validator) ValidateUpdate(_ context.Context, _, application *v1alpha1.FAPIApplication) (admission.Warnings, error) {
+	return v.validate(application)
+}
+
+// ValidateDelete allows every deletion.
+func (v *Validator) ValidateDelete(context.Context, *v1alpha1.FAPIApplication) (admission.Warnings, error) {
+	return nil, nil
+}
+
+func (v *Validator) validate(application *v1alpha1.FAPIApplication) (admission.Warnings, error) {
+	if application.Spec.ServerClassName != v.ServerClassName {
+		return nil, nil
+	}
+	resolved := clientmetadata.Resolved{CertificateURI: clientmetadata.CertificateURI(v.Installation, clientmetadata.ClientID(application))}
+	warnings := warn(application, resolved)
+	findings := clientmetadata.Judge(application, resolved, v.Limits)
+	if len(findings) == 0 {
+		return warnings, nil
+	}
+	return warnings, refuse(application.Name, findings)
+}
+
+// refuse quotes no value: a key set that is refused may hold private keys.
+func refuse(name string, findings []clientmetadata.Finding) error {
+	errors := make(field.ErrorList, len(findings))
+	for i, finding := range findings {
+		errors[i] = field.Forbidden(finding.Path, finding.Message())
+	}
+	kind := schema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "FAPIApplication"}
+	return apierrors.NewInvalid(kind, name, errors)
+}
+
+func warn(application *v1alpha1.FAPIApplication, resolved clientmetadata.Resolved) admission.Warnings {
+	var warnings admission.Warnings
+	for _, advice := range fapi.Advise(clientmetadata.FromApplication(application, resolved)) {
+		advice.Member = clientmetadata.FieldPath(advice.Member).String()
+		warnings = append(warnings, advice.String())
+	}
+	return warnings
+}
