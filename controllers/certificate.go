@@ -1,0 +1,117 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+)
+
+// CertificateName is the cert-manager Certificate of an application.
+func CertificateName(application *v1alpha1.FAPIApplication) string { return application.Name + "-mtls" }
+
+// CertificateSecretName is the Secret that holds the application's certificate and its key.
+func CertificateSecretName(application *v1alpha1.FAPIApplication) string {
+	if stated := application.Spec.MutualTLS.Certificate.SecretName; stated != "" {
+		return stated
+	}
+	return CertificateName(application)
+}
+
+// keepCertificate has cert-manager issue and renew the client's certificate.
+func (r *Reconciler) keepCertificate(ctx context.Context, p *passage) verdict {
+	if !clientmetadata.HasManagedCertificate(&p.application.Spec) {
+		return r.dropCertificate(ctx, p)
+	}
+	certificate, v := r.applyCertificate(ctx, p)
+	if certificate == nil {
+		return v
+	}
+	if v := r.issuance(ctx, certificate); v.status != "" {
+		return v
+	}
+	return r.useIssuedCertificate(ctx, p)
+}
+
+// dropCertificate ends the renewals of a certificate that the spec asks for no
+// longer. Its Secret stays: software may still have it mounted.
+func (r *Reconciler) dropCertificate(ctx context.Context, p *passage) verdict {
+	certificate := &cmv1.Certificate{}
+	key := client.ObjectKey{Namespace: p.application.Namespace, Name: CertificateName(p.application)}
+	err := r.Uncached.Get(ctx, key, certificate)
+	if err == nil && isMadeFor(p.application, certificate) {
+		err = r.Kube.Delete(ctx, certificate, client.Preconditions{UID: &certificate.UID})
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return unknown(fmt.Errorf("delete Certificate %s: %w", key.Name, err))
+	}
+	p.status.Certificate = nil
+	return holds(v1alpha1.ReasonNotNeeded, "The spec asks for no certificate.")
+}
+
+// applyCertificate creates the Certificate or brings it up to date. Without a
+// Certificate, the verdict says why.
+func (r *Reconciler) applyCertificate(ctx context.Context, p *passage) (*cmv1.Certificate, verdict) {
+	wanted, err := r.certificate(p)
+	if err != nil {
+		return nil, unknown(err)
+	}
+	current := &cmv1.Certificate{}
+	err = r.Uncached.Get(ctx, client.ObjectKeyFromObject(wanted), current)
+	exists := !apierrors.IsNotFound(err)
+	switch {
+	case exists && err != nil:
+		return nil, unknown(fmt.Errorf("read Certificate %s: %w", wanted.Name, err))
+	case exists && !isMadeFor(p.application, current):
+		return nil, ownedByAnother("Certificate", current)
+	case exists && equality.Semantic.DeepEqual(wanted.Spec, current.Spec):
+		return current, verdict{}
+	}
+	if v := r.claimCertificateSecret(ctx, p, wanted.Spec.SecretName); v.status != "" {
+		return nil, v
+	}
+	if exists {
+		wanted.ResourceVersion = current.ResourceVersion
+		err = r.Kube.Update(ctx, wanted, client.FieldOwner(FieldManager))
+	} else {
+		err = r.Kube.Create(ctx, wanted, client.FieldOwner(FieldManager))
+	}
+	if err != nil {
+		return nil, certificateRefused(wanted.Name, err)
+	}
+	return wanted, verdict{}
+}
+
+// certificateRefused passes on what cert-manager's webhook says.
+func certificateRefused(name string, err error) verdict {
+	err = fmt.Errorf("write Certificate %s: %w", name, err)
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		return unknown(err)
+	}
+	v := fails(v1alpha1.ReasonIssuanceFailed, sentence(err))
+	v.retry = err
+	return v
+}
+
+// claimCertificateSecret looks before cert-manager overwrites: it takes whatever
+// Secret the Certificate names.
+func (r *Reconciler) claimCertificateSecret(ctx context.Context, p *passage, name string) verdict {
+	secret := &corev1.Secret{}
+	err := r.Uncached.Get(ctx, client.ObjectKey{Namespace: p.application.Namespace, Name: name}, secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return verdict{}
+	case err != nil:
+		return unknown(fmt.Errorf("read Secret %s: %w", name, err))
+	case !isMadeFor(p.application, secret) || name == ManagedKeySecretName(p.application):
+		return ownedByAnother("Secret", secret)
+	}
+	return verdict{}
+}

@@ -1,0 +1,31 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+)
+
+// protect puts the finalizer on.
+func (r *Reconciler) protect(ctx context.Context, p *passage) verdict {
+	err := r.patchFinalizer(ctx, p.application, controllerutil.AddFinalizer)
+	if err != nil {
+		return unknown(fmt.Errorf("add the finalizer: %w", err))
+	}
+	return holds("", "")
+}
+
+// patchFinalizer writes metadata alone, and only when it changes. The resource
+// version guards the list against another writer's.
+func (r *Reconciler) patchFinalizer(ctx context.Context, application *v1alpha1.FAPIApplication, change func(client.Object, string) bool) error {
+	changed := application.DeepCopy()
+	if !change(changed, Finalizer) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(application, client.MergeFromWithOptimisticLock{})
+	return r.Kube.Patch(ctx, changed, patch, client.FieldOwner(FieldManager))
+}

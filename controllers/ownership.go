@@ -1,0 +1,32 @@
+package controllers
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+)
+
+const managedByLabel = "app.kubernetes.io/managed-by"
+
+// labelsFor mark what the operator makes for an application. They hold its
+// name rather than its UID, so that objects restored from a backup are known again.
+func labelsFor(application *v1alpha1.FAPIApplication) map[string]string {
+	return map[string]string{managedByLabel: FieldManager, applicationLabel: application.Name}
+}
+
+func isMadeFor(application *v1alpha1.FAPIApplication, object metav1.Object) bool {
+	labels := object.GetLabels()
+	return labels[managedByLabel] == FieldManager && labels[applicationLabel] == application.Name
+}
+
+func ownedByAnother(kind string, object metav1.Object) verdict {
+	owner := "somebody else"
+	if other := object.GetLabels()[applicationLabel]; other != "" {
+		owner = "FAPIApplication " + other
+	} else if controller := metav1.GetControllerOfNoCopy(object); controller != nil {
+		owner = controller.Kind + " " + controller.Name
+	}
+	return fails(v1alpha1.ReasonOwnedByAnother, fmt.Sprintf("%s %s belongs to %s and is left untouched; delete it, or choose another name.", kind, object.GetName(), owner))
+}

@@ -1,0 +1,130 @@
+// Package controllers takes an accepted FAPIApplication to Ready: its keys, its
+// certificate, and its registration at the authorization server.
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
+)
+
+// FieldManager owns what the operator writes in the cluster.
+const FieldManager = "fapi-operator"
+
+// Finalizer keeps an application until the server has confirmed that its client is gone.
+const Finalizer = "fapi-operator.io/registration"
+
+// AbandonAnnotation with the value "true" waives that confirmation: the
+// application goes, and its client may stay registered.
+const AbandonAnnotation = "fapi-operator.io/abandon"
+
+// applicationLabel names the application that an object was made for.
+const applicationLabel = "fapi-operator.io/application"
+
+// Registrar registers clients at the authorization server. Every error but
+// *registration.RejectedError, *registration.OwnedByAnotherError and
+// registration.ErrNotFound leaves open what the server did.
+type Registrar interface {
+	// Register creates or replaces the client.
+	Register(ctx context.Context, clientID string, request registration.Request) (registration.Record, error)
+	// Client reads one client. Only a proven absence is registration.ErrNotFound.
+	Client(ctx context.Context, clientID string) (registration.Record, error)
+	// Delete removes the owner's client. registration.ErrNotFound proves that there is none.
+	Delete(ctx context.Context, clientID string, owner registration.Owner) error
+}
+
+// Reconciler reconciles the FAPIApplications of one server class. All fields
+// but ServerClassName and Limits are required.
+type Reconciler struct {
+	// Kube writes, and finds in its cache which applications name an object.
+	Kube client.Client
+	// Uncached reads what is decided on. The cache holds the metadata of Secrets
+	// and ConfigMaps alone; and by a status that it has not seen yet, a client
+	// would be registered once more.
+	Uncached client.Reader
+	Events   events.EventRecorder
+	// Registrar reaches the server's private listener.
+	Registrar Registrar
+	// Installation identifies this operator's installation to the server.
+	Installation string
+	// ServerClassName is the class that this installation serves; empty for
+	// applications without one.
+	ServerClassName string
+	// Limits are what the server allows on top of the rule book.
+	Limits fapi.Limits
+	// Resync is how often a registration is compared with the server's.
+	Resync time.Duration
+	Now    func() time.Time
+}
+
+// Reconcile walks the application through the phases, and writes down once how
+// far it came.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	application := &v1alpha1.FAPIApplication{}
+	if err := r.Uncached.Get(ctx, request.NamespacedName, application); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if application.Spec.ServerClassName != r.ServerClassName {
+		return ctrl.Result{}, nil
+	}
+	p := r.begin(application)
+	if !application.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, r.end(ctx, p)
+	}
+	last := p.walk(ctx, r.phases())
+	if err := r.suspendHeld(ctx, p); err != nil {
+		last.retry = errors.Join(last.retry, err)
+	}
+	p.summarize()
+	if err := r.writeStatus(ctx, p); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.tell(p)
+	return r.next(p, last.retry), last.retry
+}
+
+// phases are the steps to Ready, in their order. The finalizer goes on before
+// the first effect outside of the application.
+func (r *Reconciler) phases() []phase {
+	return []phase{
+		{v1alpha1.ConditionAccepted, r.accept},
+		{"", r.protect},
+		{v1alpha1.ConditionKeysReady, r.resolveKeys},
+		{v1alpha1.ConditionCertificateReady, r.keepCertificate},
+		{v1alpha1.ConditionRegistered, r.register},
+	}
+}
+
+// next compares again with the server after a while, unless a failure is tried
+// again with back-off, or only a person can mend what is wrong. Either goes
+// behind every application that has changed.
+func (r *Reconciler) next(p *passage, retry error) ctrl.Result {
+	result := ctrl.Result{Priority: new(handler.LowPriority)}
+	if retry == nil && !p.isStalled() {
+		result.RequeueAfter = r.Resync - time.Duration(rand.Int64N(int64(r.Resync)/5+1))
+	}
+	return result
+}
+
+func (r *Reconciler) owner(application *v1alpha1.FAPIApplication) registration.Owner {
+	return registration.Owner{Installation: r.Installation, Namespace: application.Namespace, Name: application.Name}
+}
+
+// check finds a field that was forgotten when the reconciler was wired.
+func (r *Reconciler) check() error {
+	if r.Kube == nil || r.Uncached == nil || r.Registrar == nil || r.Events == nil || r.Installation == "" || r.Resync <= 0 || r.Now == nil {
+		return fmt.Errorf("reconciler is incomplete: it needs two Kubernetes clients, a registrar, an event recorder, an installation, a resync period and a clock")
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
+)
+
+// register makes the server hold the client as the spec means it.
+func (r *Reconciler) register(ctx context.Context, p *passage) verdict {
+	metadata := clientmetadata.FromApplication(p.application, p.resolved)
+	wanted, err := registration.ContentHash(metadata)
+	if err != nil {
+		return fails(v1alpha1.ReasonInvalidKeys, sentence(err))
+	}
+	record, err := r.confirm(ctx, p, wanted)
+	if errors.Is(err, errDrifted) {
+		record, err = r.put(ctx, p, metadata)
+	}
+	if err != nil {
+		return notRegistered(err)
+	}
+	p.confirmed(record)
+	return holds(v1alpha1.ReasonRegistered, fmt.Sprintf("The authorization server %s holds the client.", record.Issuer))
+}
+
+// errDrifted: the server does not hold what the spec means.
+var errDrifted = errors.New("the registration differs from the spec")
+
+// confirm reads what the server holds, where it should hold the wanted content
+// already. Only a proven absence counts as one.
+func (r *Reconciler) confirm(ctx context.Context, p *passage, wanted string) (registration.Record, error) {
+	if p.status.Registration == nil || p.status.Registration.ContentHash != wanted {
+		return registration.Record{}, errDrifted
+	}
+	record, err := r.Registrar.Client(ctx, p.clientID)
+	countCall("read", err)
+	switch {
+	case errors.Is(err, registration.ErrNotFound):
+		return record, errDrifted
+	case err != nil:
+		return record, err
+	case record.ContentHash != wanted || record.Owner != p.owner:
+		return record, errDrifted
+	}
+	return record, nil
+}
+
+func (r *Reconciler) put(ctx context.Context, p *passage, metadata registration.Metadata) (registration.Record, error) {
+	request := registration.Request{Owner: p.owner, Generation: p.application.Generation, Metadata: metadata}
+	record, err := r.Registrar.Register(ctx, p.clientID, request)
+	countCall("register", err)
+	if err == nil {
+		ctrl.LoggerFrom(ctx).Info("the client is registered", "clientID", p.clientID, "revision", record.Revision)
+		p.status.Registration = &v1alpha1.RegistrationStatus{LastRegistered: &p.now}
+	}
+	return record, err
+}
+
+// confirmed notes what the server holds.
+func (p *passage) confirmed(record registration.Record) {
+	registered := p.status.Registration
+	registered.Issuer, registered.Revision, registered.ContentHash = record.Issuer, record.Revision, record.ContentHash
+}
+
+// notRegistered: a refusal and another owner are final; everything else is tried again.
+func notRegistered(err error) verdict {
+	var rejected *registration.RejectedError
+	var owned *registration.OwnedByAnotherError
+	switch {
+	case errors.As(err, &rejected):
+		return fails(v1alpha1.ReasonRejectedByServer, listFindings(clientmetadata.Locate(rejected.Violations)))
+	case errors.As(err, &owned):
+		return fails(v1alpha1.ReasonOwnedByAnother, fmt.Sprintf("The client identifier is registered for %s (installation/namespace/name) and is left untouched; choose another clientID, or remove the other registration.", owned.Owner))
+	}
+	v := fails(v1alpha1.ReasonServerUnavailable, "The authorization server did not confirm the registration; it is tried again: "+lasting(err))
+	v.retry = err
+	return v
+}

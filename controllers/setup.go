@@ -1,0 +1,113 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+)
+
+// Rights of the operator. It patches the metadata of applications (the
+// finalizer) and their status, and never a spec.
+//
+// +kubebuilder:rbac:groups=fapi-operator.io,resources=fapiapplications,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=fapi-operator.io,resources=fapiapplications/status,verbs=patch
+// +kubebuilder:rbac:groups=fapi-operator.io,resources=fapiapplications/finalizers,verbs=update
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=cert-manager.io,resources=issuers;clusterissuers,verbs=get
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=system,resources=leases,verbs=get;create;update
+
+// The back-off after a failure; our own choice. A server that comes back is
+// noticed within the longest wait.
+const (
+	shortestBackOff = 200 * time.Millisecond
+	longestBackOff  = time.Minute
+)
+
+// concurrentReconciles is how many applications are reconciled at a time; our own choice.
+const concurrentReconciles = 4
+
+// referenceIndex finds the applications that name an object.
+const referenceIndex = "references"
+
+// SetupWithManager makes the manager run the reconciler.
+func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := manager.GetFieldIndexer().IndexField(ctx, &v1alpha1.FAPIApplication{}, referenceIndex, references); err != nil {
+		return err
+	}
+	changes := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(manager).
+		For(&v1alpha1.FAPIApplication{}, builder.WithPredicates(changes)).
+		Watches(&cmv1.Certificate{}, r.whoNames("Certificate")).
+		WatchesMetadata(&corev1.Secret{}, r.whoNames("Secret")).
+		WatchesMetadata(&corev1.ConfigMap{}, r.whoNames("ConfigMap")).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrentReconciles,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff),
+		}).
+		Complete(r)
+}
+
+// whoNames maps an object to the applications of its namespace that name it.
+func (r *Reconciler) whoNames(kind string) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		var applications v1alpha1.FAPIApplicationList
+		err := r.Kube.List(ctx, &applications, client.InNamespace(object.GetNamespace()), client.MatchingFields{referenceIndex: reference(kind, object.GetName())})
+		if err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "list the applications that name an object", "kind", kind)
+			return nil
+		}
+		requests := make([]reconcile.Request, len(applications.Items))
+		for i := range applications.Items {
+			requests[i].NamespacedName = client.ObjectKeyFromObject(&applications.Items[i])
+		}
+		return requests
+	})
+}
+
+func reference(kind, name string) string { return kind + "/" + name }
+
+// references lists the objects that an application names or has made for it.
+func references(object client.Object) []string {
+	application, ok := object.(*v1alpha1.FAPIApplication)
+	if !ok {
+		return nil
+	}
+	var names []string
+	if keys := application.Spec.Keys; keys != nil {
+		switch keys.Source {
+		case v1alpha1.KeySourceSecretRef:
+			names = append(names, reference("Secret", keys.SecretRef.Name))
+		case v1alpha1.KeySourceConfigMapRef:
+			names = append(names, reference("ConfigMap", keys.ConfigMapRef.Name))
+		case v1alpha1.KeySourceManaged:
+			names = append(names, reference("Secret", ManagedKeySecretName(application)))
+		}
+	}
+	if tls := application.Spec.ClientAuthentication.TLS; tls != nil && tls.TrustAnchors != nil && tls.TrustAnchors.ConfigMapRef != nil {
+		names = append(names, reference("ConfigMap", tls.TrustAnchors.ConfigMapRef.Name))
+	}
+	if clientmetadata.HasManagedCertificate(&application.Spec) {
+		names = append(names, reference("Certificate", CertificateName(application)), reference("Secret", CertificateSecretName(application)))
+	}
+	return names
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	webhookserver "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/fapi-operator/fapi-operator/authserver/registrar"
+)
+
+// settings are the operator's command-line flags, judged.
+type settings struct {
+	installation string
+	serverClass  string
+	namespaces   namespaces
+	resync       time.Duration
+	registrar    registrar.Config
+	webhook      webhookserver.Options
+
+	metricsAddress          string
+	probeAddress            string
+	leaderElection          bool
+	leaderElectionNamespace string
+	logLevel                slog.Level
+}
+
+// parseFlags reads the program's arguments without its name. The usage goes to
+// output; flag.ErrHelp means that it was asked for.
+func parseFlags(arguments []string, output io.Writer) (settings, error) {
+	var s settings
+	set := flag.NewFlagSet("operator", flag.ContinueOnError)
+	set.SetOutput(output)
+	set.StringVar(&s.installation, "installation", "", "identifies this installation to the authorization server, as the owner of its clients; must never change (default: the UID of namespace kube-system)")
+	set.StringVar(&s.serverClass, "server-class", "", "serve the FAPIApplications with this serverClassName (default: those without one)")
+	set.Var(&s.namespaces, "namespaces", "serve these namespaces alone, separated by commas (default: all)")
+	set.DurationVar(&s.resync, "resync", 10*time.Minute, "how often a registration is compared with the authorization server's")
+	s.addRegistrarFlags(set)
+	set.StringVar(&s.webhook.Host, "webhook-host", "", "address that the webhook listens on (default: all)")
+	set.IntVar(&s.webhook.Port, "webhook-port", 9443, "port that the webhook listens on")
+	set.StringVar(&s.webhook.CertDir, "webhook-cert-dir", "", "folder with the webhook's tls.crt and tls.key, read again when they change; required")
+	set.StringVar(&s.metricsAddress, "metrics-address", ":8080", "address that serves metrics; 0 for none")
+	set.StringVar(&s.probeAddress, "probe-address", ":8081", "address that serves /healthz and /readyz; 0 for none")
+	set.BoolVar(&s.leaderElection, "leader-elect", false, "let one replica at a time reconcile")
+	set.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the leader's lease (default: the operator's own)")
+	set.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "what to log, as JSON to standard error: DEBUG, INFO, WARN or ERROR")
+	if err := set.Parse(arguments); err != nil {
+		return settings{}, err
+	}
+	if set.NArg() > 0 {
+		return settings{}, fmt.Errorf("unexpected argument %q: everything is a flag; see --help", set.Arg(0))
+	}
+	return s, s.check()
+}
+
+func (s *settings) addRegistrarFlags(set *flag.FlagSet) {
+	set.StringVar(&s.registrar.BaseURL, "registrar-url", "", "https URL of the authorization server's private listener; required")
+	set.StringVar(&s.registrar.CAFile, "registrar-ca-file", "", "PEM file of the authorities that may have issued the private listener's certificate; required")
+	set.StringVar(&s.registrar.CertificateFile, "registrar-cert-file", "", "PEM file of the operator's certificate for the private listener; required")
+	set.StringVar(&s.registrar.KeyFile, "registrar-key-file", "", "PEM file of that certificate's private key; required")
+}
+
+// installationSyntax is what the server takes for a part of an owner.
+var installationSyntax = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9._]{0,126}[A-Za-z0-9])?$`)
+
+// check names everything that is missing or wrong at once.
+func (s *settings) check() error {
+	var problems []error
+	for _, required := range []struct{ flag, value string }{
+		{"registrar-url", s.registrar.BaseURL},
+		{"registrar-ca-file", s.registrar.CAFile},
+		{"registrar-cert-file", s.registrar.CertificateFile},
+		{"registrar-key-file", s.registrar.KeyFile},
+		{"webhook-cert-dir", s.webhook.CertDir},
+	} {
+		if required.value == "" {
+			problems = append(problems, fmt.Errorf("--%s is missing; see --help", required.flag))
+		}
+	}
+	if s.resync < time.Second {
+		problems = append(problems, fmt.Errorf("--resync is %v; write at least 1s, such as 10m", s.resync))
+	}
+	if s.installation != "" && !installationSyntax.MatchString(s.installation) {
+		problems = append(problems, errors.New("--installation has 1 to 128 letters, digits, dots, hyphens and underscores, and begins and ends with a letter or digit"))
+	}
+	return errors.Join(problems...)
+}
+
+// namespaces is a flag of names separated by commas.
+type namespaces []string
+
+// String is the flag's value as it would be written.
+func (n *namespaces) String() string { return strings.Join(*n, ",") }
+
+// Set reads the flag.
+func (n *namespaces) Set(text string) error {
+	*n = nil
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			return errors.New("names separated by commas are needed, none of them empty")
+		}
+		*n = append(*n, name)
+	}
+	return nil
+}
+
+// cacheConfig is nil for all namespaces.
+func (n *namespaces) cacheConfig() map[string]cache.Config {
+	if len(*n) == 0 {
+		return nil
+	}
+	configs := make(map[string]cache.Config, len(*n))
+	for _, name := range *n {
+		configs[name] = cache.Config{}
+	}
+	return configs
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"strings"
+	"testing"
+)
+
+var required = []string{
+	"--registrar-url=https://auth.example.com:8445",
+	"--registrar-ca-file=ca.crt",
+	"--registrar-cert-file=tls.crt",
+	"--registrar-key-file=tls.key",
+	"--webhook-cert-dir=/certs",
+}
+
+func TestRequiredFlagsAreEnough(t *testing.T) {
+	t.Parallel()
+	if _, err := parseFlags(required, io.Discard); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEveryMissingFlagIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := parseFlags(nil, io.Discard)
+	for _, argument := range required {
+		name, _, _ := strings.Cut(argument, "=")
+		if err == nil || !strings.Contains(err.Error(), name+" is missing") {
+			t.Errorf("%s is not said to be missing: %v", name, err)
+		}
+	}
+}
+
+func TestWrongFlagsSayWhatToWrite(t *testing.T) {
+	t.Parallel()
+	for argument, want := range map[string]string{
+		"--resync=10ms":            "at least 1s",
+		"--resync=often":           "invalid value",
+		"--installation=my bank":   "letters, digits",
+		"--namespaces=bank,,other": "none of them empty",
+		"--log-level=loud":         "invalid value",
+		"--unknown":                "not defined",
+		"serve":                    "unexpected argument",
+	} {
+		_, err := parseFlags(append([]string{argument}, required...), io.Discard)
+		if argument == "serve" {
+			_, err = parseFlags(append(required, argument), io.Discard)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want it to say %q", argument, err, want)
+		}
+	}
+}
+
+func TestHelpIsNoFailure(t *testing.T) {
+	t.Parallel()
+	var usage strings.Builder
+	if _, err := parseFlags([]string{"--help"}, &usage); !errors.Is(err, flag.ErrHelp) || !strings.Contains(usage.String(), "registrar-url") {
+		t.Errorf("%v, usage %q", err, usage.String())
+	}
+}
+
+func TestNamespacesAreCachedAlone(t *testing.T) {
+	t.Parallel()
+	settings, err := parseFlags(append([]string{"--namespaces=bank, retail"}, required...), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	configs := settings.namespaces.cacheConfig()
+	_, bank := configs["bank"]
+	_, retail := configs["retail"]
+	if len(configs) != 2 || !bank || !retail {
+		t.Errorf("cached namespaces %v", configs)
+	}
+	if (&namespaces{}).cacheConfig() != nil {
+		t.Error("without namespaces, all of them are to be cached")
+	}
+}

@@ -1,0 +1,142 @@
+// Command operator registers FAPIApplications at an authorization server, and
+// refuses those that are not FAPI when they are applied.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	webhookserver "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/registrar"
+	"github.com/fapi-operator/fapi-operator/controllers"
+	"github.com/fapi-operator/fapi-operator/webhook"
+)
+
+// eventSource names the operator in events.
+const eventSource = "fapi-operator.io/operator"
+
+func main() {
+	settings, err := parseFlags(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "operator:", err)
+		os.Exit(2)
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: settings.logLevel})))
+	if err := run(ctrl.SetupSignalHandler(), settings); err != nil {
+		ctrl.Log.Error(err, "the operator ends")
+		os.Exit(1)
+	}
+}
+
+// run works until ctx ends, and gives what is at work time to finish.
+func run(ctx context.Context, settings settings) error {
+	manager, err := newManager(settings)
+	if err != nil {
+		return err
+	}
+	if settings.installation, err = settings.installationID(ctx, manager.GetAPIReader()); err != nil {
+		return err
+	}
+	if err := addWebhook(manager, settings); err != nil {
+		return err
+	}
+	if err := addReconciler(ctx, manager, settings); err != nil {
+		return err
+	}
+	return manager.Start(ctx)
+}
+
+func newManager(settings settings) (ctrl.Manager, error) {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster; set KUBECONFIG outside of one: %w", err)
+	}
+	scheme := runtime.NewScheme()
+	utilruntime.Must(errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme), cmv1.AddToScheme(scheme)))
+	manager, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: scheme,
+		Cache: cache.Options{
+			DefaultNamespaces: settings.namespaces.cacheConfig(),
+			DefaultTransform:  cache.TransformStripManagedFields(),
+		},
+		Metrics:                       metricsserver.Options{BindAddress: settings.metricsAddress},
+		HealthProbeBindAddress:        settings.probeAddress,
+		LeaderElection:                settings.leaderElection,
+		LeaderElectionID:              "fapi-operator." + v1alpha1.GroupVersion.Group,
+		LeaderElectionNamespace:       settings.leaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		WebhookServer:                 webhookserver.NewServer(settings.webhook),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create the manager: %w", err)
+	}
+	return manager, nil
+}
+
+// addWebhook serves admission from every replica, leader or not, and is ready
+// once it does.
+func addWebhook(manager ctrl.Manager, settings settings) error {
+	validator := &webhook.Validator{ServerClassName: settings.serverClass, Installation: settings.installation}
+	if err := validator.SetupWithManager(manager); err != nil {
+		return fmt.Errorf("set up the webhook: %w", err)
+	}
+	return errors.Join(
+		manager.AddHealthzCheck("ping", healthz.Ping),
+		manager.AddReadyzCheck("webhook", manager.GetWebhookServer().StartedChecker()),
+	)
+}
+
+func addReconciler(ctx context.Context, manager ctrl.Manager, settings settings) error {
+	server, err := registrar.New(settings.registrar)
+	if err != nil {
+		return fmt.Errorf("set up the registrar: %w", err)
+	}
+	reconciler := &controllers.Reconciler{
+		Kube:            manager.GetClient(),
+		Uncached:        manager.GetAPIReader(),
+		Events:          manager.GetEventRecorder(eventSource),
+		Registrar:       server,
+		Installation:    settings.installation,
+		ServerClassName: settings.serverClass,
+		Resync:          settings.resync,
+		Now:             time.Now,
+	}
+	if err := reconciler.SetupWithManager(ctx, manager); err != nil {
+		return fmt.Errorf("set up the reconciler: %w", err)
+	}
+	return nil
+}
+
+// installationID is the stated one, or the UID of namespace kube-system, which
+// stays as long as the cluster.
+func (s settings) installationID(ctx context.Context, kube client.Reader) (string, error) {
+	if s.installation != "" {
+		return s.installation, nil
+	}
+	namespace := &corev1.Namespace{}
+	if err := kube.Get(ctx, client.ObjectKey{Name: "kube-system"}, namespace); err != nil {
+		return "", fmt.Errorf("read the UID of namespace kube-system for an installation identifier; state --installation instead: %w", err)
+	}
+	return string(namespace.UID), nil
+}

@@ -1,0 +1,231 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
+)
+
+const tlsSpec = `
+grantTypes: [authorization_code]
+redirectURIs: ["https://app.example.com/callback"]
+scopes: [openid]
+clientAuthentication: {method: tls_client_auth}
+mutualTLS: {certificate: {issuerRef: {name: client-ca}}}
+`
+
+// createIssuers makes the samples' issuers: self-signed, and client-ca.
+func (b *bank) createIssuers(t *testing.T) {
+	t.Helper()
+	b.Kubectl(t, "apply", "--namespace", b.namespace, "-f", root+"/config/samples/issuer.yaml")
+}
+
+func TestMutualTLSClientGetsACertificateAndItsIssuerIsRegistered(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.createIssuers(t)
+	b.create(t, "payments", tlsSpec)
+	ready := b.awaitReady(t, "payments")
+	requireCondition(t, ready, v1alpha1.ConditionCertificateReady, metav1.ConditionTrue, v1alpha1.ReasonIssued)
+
+	record, err := b.server.client(t, b.namespace+".payments")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uri := "urn:fapi-operator:" + installation + ":" + b.namespace + ".payments"
+	secret := b.secret(t, "payments-mtls")
+	if record.Metadata.TLSClientAuthSANURI != uri || record.Metadata.TLSClientAuthTrustAnchors != string(secret.Data[cmmeta.TLSCAKey]) {
+		t.Errorf("registered name %q and anchors %q", record.Metadata.TLSClientAuthSANURI, record.Metadata.TLSClientAuthTrustAnchors)
+	}
+	certificate := b.certificate(t, "payments-mtls")
+	if got := certificate.Spec.PrivateKey.RotationPolicy; got != cmv1.RotationPolicyAlways {
+		t.Errorf("rotation policy %q, want it stated as Always", got)
+	}
+	status := ready.Status.Certificate
+	if status == nil || status.SecretName != "payments-mtls" || status.Thumbprint == "" || status.SerialNumber == "" || !status.NotAfter.Equal(certificate.Status.NotAfter) {
+		t.Errorf("certificate status %+v", status)
+	}
+}
+
+func (b *bank) certificate(t *testing.T, name string) *cmv1.Certificate {
+	t.Helper()
+	certificate := &cmv1.Certificate{}
+	if err := b.kube.Get(t.Context(), client.ObjectKey{Namespace: b.namespace, Name: name}, certificate); err != nil {
+		t.Fatal(err)
+	}
+	return certificate
+}
+
+// Only the certificate changes: name and issuer, and so the registration, stay.
+func TestRenewedCertificateStandsInStatusAndRegistersNothing(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.createIssuers(t)
+	b.create(t, "payments", tlsSpec)
+	before := b.awaitReady(t, "payments").Status.Certificate
+	revision := b.server.revision(t)
+	b.renew(t, "payments-mtls")
+	b.eventually(t, "the renewed certificate stands in status", func(context.Context) error {
+		if after := b.get(t, "payments").Status.Certificate; after == nil || after.Thumbprint == before.Thumbprint {
+			return errNotYet
+		}
+		return nil
+	})
+	b.awaitReady(t, "payments")
+	if got := b.server.revision(t); got != revision {
+		t.Errorf("the renewal took the store from revision %d to %d", revision, got)
+	}
+}
+
+// renew asks cert-manager the way that its command-line tool does.
+func (b *bank) renew(t *testing.T, name string) {
+	t.Helper()
+	b.eventually(t, "the renewal is asked for", func(ctx context.Context) error {
+		certificate := b.certificate(t, name)
+		certificate.Status.Conditions = append(certificate.Status.Conditions, cmv1.CertificateCondition{
+			Type:               cmv1.CertificateConditionIssuing,
+			Status:             cmmeta.ConditionTrue,
+			Reason:             "ManuallyTriggered",
+			LastTransitionTime: &metav1.Time{Time: time.Now()},
+		})
+		return b.kube.Status().Update(ctx, certificate)
+	})
+}
+
+func TestIssuerThatIsMissingIsNamedAndWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "payments", tlsSpec)
+	waiting := b.awaitCondition(t, "payments", v1alpha1.ConditionReady, v1alpha1.ReasonIssuerNotFound)
+	if message := messageOf(waiting, v1alpha1.ConditionCertificateReady); !strings.Contains(message, "client-ca") {
+		t.Errorf("the message does not name the issuer: %s", message)
+	}
+	b.createIssuers(t)
+	b.awaitReady(t, "payments")
+}
+
+func TestFailedIssuanceRepeatsCertManagersReason(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "payments", strings.Replace(tlsSpec, "name: client-ca", "name: client-ca, kind: CertificateAuthority, group: example.com", 1))
+	b.awaitCondition(t, "payments", v1alpha1.ConditionCertificateReady, v1alpha1.ReasonIssuing)
+	b.failIssuance(t, "payments-mtls", "the authority is on holiday")
+	failed := b.awaitCondition(t, "payments", v1alpha1.ConditionReady, v1alpha1.ReasonIssuanceFailed)
+	if message := messageOf(failed, v1alpha1.ConditionCertificateReady); !strings.Contains(message, "the authority is on holiday") {
+		t.Errorf("the message keeps cert-manager's reason to itself: %s", message)
+	}
+}
+
+// failIssuance answers the request as an issuer outside of cert-manager does.
+func (b *bank) failIssuance(t *testing.T, certificate, reason string) {
+	t.Helper()
+	b.eventually(t, "the issuer refuses the request", func(ctx context.Context) error {
+		var requests cmv1.CertificateRequestList
+		if err := b.kube.List(ctx, &requests, client.InNamespace(b.namespace)); err != nil {
+			return err
+		}
+		for i := range requests.Items {
+			request := &requests.Items[i]
+			if request.Annotations[cmv1.CertificateNameKey] != certificate {
+				continue
+			}
+			request.Status.Conditions = append(request.Status.Conditions, cmv1.CertificateRequestCondition{
+				Type: cmv1.CertificateRequestConditionReady, Status: cmmeta.ConditionFalse, Reason: cmv1.CertificateRequestReasonFailed, Message: reason,
+				LastTransitionTime: &metav1.Time{Time: time.Now()},
+			})
+			request.Status.FailureTime = &metav1.Time{Time: time.Now()}
+			return b.kube.Status().Update(ctx, request)
+		}
+		return fmt.Errorf("%d requests, none of them for %s", len(requests.Items), certificate)
+	})
+}
+
+func TestSelfSignedCertificateIsRegisteredItself(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.createIssuers(t)
+	b.create(t, "payments", strings.NewReplacer("tls_client_auth", "self_signed_tls_client_auth", "client-ca", "self-signed").Replace(tlsSpec))
+	ready := b.awaitReady(t, "payments")
+	record, err := b.server.client(t, b.namespace+".payments")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := jose.ParseKeySet(record.Metadata.JWKS)
+	if err != nil || keys.Len() != 1 || len(keys.Keys()[0].Certificates()) != 1 {
+		t.Fatalf("registered keys %s (%v), want one with a certificate", record.Metadata.JWKS, err)
+	}
+	if got := jose.CertificateThumbprint(keys.Keys()[0].Certificates()[0]); got != ready.Status.Certificate.Thumbprint {
+		t.Errorf("certificate %s is registered, %s is issued", got, ready.Status.Certificate.Thumbprint)
+	}
+	if got := b.certificate(t, "payments-mtls").Spec.PrivateKey.RotationPolicy; got != cmv1.RotationPolicyNever {
+		t.Errorf("rotation policy %q of a pinned key, want Never", got)
+	}
+}
+
+// cert-manager takes whatever Secret a Certificate names, so the operator looks first.
+func TestCertificateNeverTakesSomebodysSecret(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.createIssuers(t)
+	b.Kubectl(t, "create", "secret", "generic", "payments-mtls", "--namespace", b.namespace, "--from-literal=tls.key=theirs")
+	before := b.secret(t, "payments-mtls")
+	b.create(t, "payments", tlsSpec)
+	b.awaitCondition(t, "payments", v1alpha1.ConditionCertificateReady, v1alpha1.ReasonOwnedByAnother)
+	if after := b.secret(t, "payments-mtls"); after.ResourceVersion != before.ResourceVersion {
+		t.Error("the Secret was overwritten")
+	}
+}
+
+func TestCertificateFollowsTheSpec(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.createIssuers(t)
+	b.create(t, "app", merge(t, dpopSpec, `mutualTLS: {certificate: {issuerRef: {name: client-ca}, duration: 48h}}`))
+	b.awaitReady(t, "app")
+	if got := b.certificate(t, "app-mtls").Spec.Duration; got == nil || got.Duration != 48*time.Hour {
+		t.Errorf("duration %v, want 48h", got)
+	}
+	b.change(t, "app", func(a *v1alpha1.FAPIApplication) { a.Spec.MutualTLS.Certificate.Duration = nil })
+	b.awaitReady(t, "app")
+	if got := b.certificate(t, "app-mtls").Spec.Duration; got != nil {
+		t.Errorf("duration %v, want none after it was taken out of the spec", got)
+	}
+	b.change(t, "app", func(a *v1alpha1.FAPIApplication) { a.Spec.MutualTLS = nil })
+	ready := b.awaitReady(t, "app")
+	b.Kubectl(t, "wait", "--for=delete", "--namespace", b.namespace, "certificate/app-mtls", "--timeout=60s")
+	if ready.Status.Certificate != nil {
+		t.Errorf("certificate status %+v of a client without one", ready.Status.Certificate)
+	}
+}
+
+func TestCertificateOfSomebodyElseIsLeftUntouched(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.createIssuers(t)
+	theirs := &cmv1.Certificate{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "payments-mtls"},
+		Spec:       cmv1.CertificateSpec{SecretName: "theirs", DNSNames: []string{"theirs.example.com"}, IssuerRef: cmmeta.IssuerReference{Name: "client-ca"}},
+	}
+	if err := b.kube.Create(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	b.create(t, "payments", tlsSpec)
+	b.awaitCondition(t, "payments", v1alpha1.ConditionCertificateReady, v1alpha1.ReasonOwnedByAnother)
+	if got := b.certificate(t, "payments-mtls").Spec.SecretName; got != "theirs" {
+		t.Errorf("their Certificate writes into Secret %s now", got)
+	}
+	if err := b.kube.Delete(t.Context(), theirs); err != nil {
+		t.Fatal(err)
+	}
+	b.awaitReady(t, "payments")
+}

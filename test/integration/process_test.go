@@ -1,0 +1,75 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+)
+
+// The program itself, with nothing but its flags, and its graceful end.
+func TestOperatorProgramBringsAnApplicationToReady(t *testing.T) {
+	t.Parallel()
+	b := openBranch(t, fapi.Limits{})
+	b.webhookPort = freePort(t)
+	program := b.startProgram(t,
+		"--installation="+installation,
+		"--namespaces="+b.namespace,
+		"--registrar-url="+b.server.registrar.BaseURL,
+		"--registrar-ca-file="+b.server.registrar.CAFile,
+		"--registrar-cert-file="+b.server.registrar.CertificateFile,
+		"--registrar-key-file="+b.server.registrar.KeyFile,
+		"--webhook-host=127.0.0.1",
+		fmt.Sprintf("--webhook-port=%d", b.webhookPort),
+		"--webhook-cert-dir="+b.webhookDir,
+		"--metrics-address=0", "--probe-address=0",
+		"--leader-elect", "--leader-election-namespace="+b.namespace,
+	)
+	b.installWebhook(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+
+	if err := program.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Wait(); err != nil {
+		t.Errorf("the operator ended: %v\n%s", err, program.Stderr)
+	}
+}
+
+func TestOperatorProgramSaysWhichFlagsAreMissing(t *testing.T) {
+	t.Parallel()
+	output, err := exec.CommandContext(t.Context(), buildOperator(t)).CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "--registrar-url is missing") || strings.Contains(string(output), "goroutine") {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
+func (b *bank) startProgram(t *testing.T, flags ...string) *exec.Cmd {
+	t.Helper()
+	program := exec.CommandContext(context.Background(), buildOperator(t), flags...)
+	program.Env = append(program.Environ(), "KUBECONFIG="+b.Kubeconfig)
+	program.Stderr = &bytes.Buffer{}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = program.Process.Kill() })
+	return program
+}
+
+func buildOperator(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "operator")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
+	build.Dir = root
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the operator: %v\n%s", err, output)
+	}
+	return path
+}

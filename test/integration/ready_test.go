@@ -1,0 +1,334 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/store"
+	"github.com/fapi-operator/fapi-operator/controllers"
+)
+
+func TestDPoPClientWithManagedKeyBecomesReady(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	created := b.create(t, "planner", dpopSpec)
+	ready := b.awaitReady(t, "planner")
+
+	if diff := cmp.Diff(created.Spec, ready.Spec); diff != "" {
+		t.Errorf("the spec was written to (-applied +read back):\n%s", diff)
+	}
+	clientID := b.namespace + ".planner"
+	record, err := b.server.client(t, clientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if record.Owner != ownerOf(b.namespace, "planner") || !*record.Metadata.DPoPBoundAccessTokens || *record.Metadata.TLSClientCertificateBoundAccessTokens {
+		t.Errorf("the store holds owner %v and metadata %+v", record.Owner, record.Metadata)
+	}
+	key := managedKey(t, b, "planner")
+	registered, err := jose.ParseKeySet(record.Metadata.JWKS)
+	if err != nil || registered.Len() != 1 || registered.Keys()[0].Thumbprint() != key.Public().Thumbprint() {
+		t.Errorf("registered keys %s (%v), want the public half of %v", record.Metadata.JWKS, err, key)
+	}
+	requireStatus(t, ready, clientID, record.Revision, record.ContentHash, key.KeyID())
+}
+
+func requireStatus(t *testing.T, ready *v1alpha1.FAPIApplication, clientID string, revision int64, contentHash, keyID string) {
+	t.Helper()
+	want := v1alpha1.FAPIApplicationStatus{
+		ObservedGeneration: ready.Generation,
+		ClientID:           clientID,
+		Profile:            "FAPI2 Security Profile",
+		Effective: &v1alpha1.EffectiveSettings{
+			GrantTypes:                         []string{"authorization_code", "refresh_token"},
+			ResponseTypes:                      []string{"code"},
+			TokenEndpointAuthMethod:            "private_key_jwt",
+			TokenEndpointAuthSigningAlg:        "ES256",
+			SenderConstraint:                   v1alpha1.SenderConstraintDPoP,
+			AccessTokenLifetime:                &metav1.Duration{Duration: 5 * time.Minute},
+			AuthorizationResponseSigningAlg:    "ES256",
+			IDTokenSigningAlg:                  "ES256",
+			RequirePushedAuthorizationRequests: true,
+			PKCEMethod:                         "S256",
+			Scopes:                             []string{"openid", "accounts"},
+		},
+		Keys:         &v1alpha1.KeysStatus{Source: v1alpha1.KeySourceManaged, KeyIDs: []string{keyID}, SecretName: "planner-keys"},
+		Registration: &v1alpha1.RegistrationStatus{Issuer: issuer, Revision: revision, ContentHash: contentHash, LastRegistered: ready.Status.Registration.LastRegistered},
+		Conditions:   ready.Status.Conditions,
+	}
+	if diff := cmp.Diff(want, ready.Status); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	requireCondition(t, ready, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
+	requireCondition(t, ready, v1alpha1.ConditionKeysReady, metav1.ConditionTrue, v1alpha1.ReasonKeysResolved)
+	requireCondition(t, ready, v1alpha1.ConditionCertificateReady, metav1.ConditionTrue, v1alpha1.ReasonNotNeeded)
+	requireCondition(t, ready, v1alpha1.ConditionRegistered, metav1.ConditionTrue, v1alpha1.ReasonRegistered)
+	if len(ready.Status.Conditions) != 5 {
+		t.Errorf("conditions %+v; Stalled and Reconciling are present only while they are true", ready.Status.Conditions)
+	}
+}
+
+func managedKey(t *testing.T, b *bank, name string) *jose.SigningKey {
+	t.Helper()
+	secret := b.secret(t, name+"-keys")
+	key, err := jose.ParsePrivateSigningKey(secret.Data[controllers.PrivateJWKEntry])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func (b *bank) secret(t *testing.T, name string) *corev1.Secret {
+	t.Helper()
+	secret := &corev1.Secret{}
+	if err := b.kube.Get(t.Context(), client.ObjectKey{Namespace: b.namespace, Name: name}, secret); err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
+func TestManagedKeyIsUsableAsPEMAndNeverOverwritten(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	before := b.secret(t, "planner-keys")
+	if !strings.HasPrefix(string(before.Data[controllers.PrivatePEMEntry]), "-----BEGIN PRIVATE KEY-----") {
+		t.Errorf("entry %s is no private key in PEM", controllers.PrivatePEMEntry)
+	}
+	if !json.Valid(before.Data[controllers.PublicJWKSEntry]) || strings.Contains(string(before.Data[controllers.PublicJWKSEntry]), `"d"`) {
+		t.Errorf("entry %s is no public JWK Set", controllers.PublicJWKSEntry)
+	}
+
+	b.change(t, "planner", func(a *v1alpha1.FAPIApplication) { a.Spec.Scopes = []string{"openid"} })
+	b.awaitReady(t, "planner")
+	if after := b.secret(t, "planner-keys"); after.ResourceVersion != before.ResourceVersion {
+		t.Error("the Secret of the managed key was written again")
+	}
+}
+
+// A key that is in use never goes by itself: a person deletes its Secret.
+func TestManagedKeyForAnotherAlgorithmIsMadeWhenItsSecretGoes(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	before := managedKey(t, b, "planner")
+	b.change(t, "planner", func(a *v1alpha1.FAPIApplication) {
+		a.Spec.ClientAuthentication.SigningAlg = "EdDSA"
+		a.Spec.Keys.Managed = &v1alpha1.ManagedKeys{SigningAlg: "EdDSA"}
+	})
+	stalled := b.awaitCondition(t, "planner", v1alpha1.ConditionReady, v1alpha1.ReasonInvalidKeys)
+	if message := messageOf(stalled, v1alpha1.ConditionKeysReady); !strings.Contains(message, "Delete the Secret") {
+		t.Errorf("the message does not say what to do: %s", message)
+	}
+	if managedKey(t, b, "planner").KeyID() != before.KeyID() {
+		t.Error("the key was overwritten")
+	}
+	if err := b.kube.Delete(t.Context(), b.secret(t, "planner-keys")); err != nil {
+		t.Fatal(err)
+	}
+	b.awaitReady(t, "planner")
+	if got := managedKey(t, b, "planner"); got.Algorithm() != jose.EdDSA {
+		t.Errorf("the new key is for %s", got.Algorithm())
+	}
+}
+
+func TestSamplesBecomeReadyAndKubectlCanWait(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	for _, sample := range []string{"issuer", "private-key-jwt", "tls-client-auth", "dpop", "message-signing"} {
+		b.Kubectl(t, "apply", "--namespace", b.namespace, "-f", filepath.Join(root, "config", "samples", sample+".yaml"))
+	}
+	b.Kubectl(t, "wait", "--namespace", b.namespace, "--for=condition=Ready", "fapiapp", "--all", "--timeout=120s")
+	if got := b.get(t, "account-aggregator").Status.Profile; got != "FAPI2 Message Signing" {
+		t.Errorf("the Message Signing sample has profile %q", got)
+	}
+	for _, sample := range []string{"private-key-jwt", "tls-client-auth", "dpop", "message-signing"} {
+		if output, err := b.TryKubectl(t, "diff", "--namespace", b.namespace, "-f", filepath.Join(root, "config", "samples", sample+".yaml")); err != nil {
+			t.Errorf("a GitOps tool would see a difference: %v\n%s", err, output)
+		}
+	}
+}
+
+func TestEventsTellEachStepOnce(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	for _, reason := range []string{v1alpha1.ReasonAccepted, v1alpha1.ReasonKeysResolved, v1alpha1.ReasonRegistered} {
+		b.awaitEvent(t, "planner", reason)
+	}
+}
+
+func (b *bank) awaitEvent(t *testing.T, name, reason string) {
+	t.Helper()
+	b.eventually(t, "event "+reason+" of "+name, func(ctx context.Context) error {
+		var events eventsv1.EventList
+		if err := b.kube.List(ctx, &events, client.InNamespace(b.namespace)); err != nil {
+			return err
+		}
+		for _, event := range events.Items {
+			if event.Regarding.Name == name && event.Reason == reason {
+				return nil
+			}
+		}
+		return fmt.Errorf("%d other events", len(events.Items))
+	})
+}
+
+// Counted at the API server and at the store, over several comparisons with the server.
+func TestSteadyStateWritesNothing(t *testing.T) {
+	t.Parallel()
+	b := openBranch(t, fapi.Limits{})
+	b.resync = time.Second
+	b.startOperator(t)
+	b.create(t, "planner", dpopSpec)
+	before := b.awaitReady(t, "planner")
+	revision := b.server.revision(t)
+
+	b.awaitComparisons(t, 3)
+	if after := b.get(t, "planner"); after.ResourceVersion != before.ResourceVersion {
+		t.Errorf("the application was written to: %s, was %s", after.ResourceVersion, before.ResourceVersion)
+	}
+	if got := b.server.revision(t); got != revision || b.server.faults.count(http.MethodPut) != 1 {
+		t.Errorf("the store went from revision %d to %d in %d registrations", revision, got, b.server.faults.count(http.MethodPut))
+	}
+}
+
+// awaitComparisons waits until the operator has compared its registrations with
+// the server n times more.
+func (b *bank) awaitComparisons(t *testing.T, n int) {
+	t.Helper()
+	seen := b.server.faults.count(http.MethodGet)
+	b.eventually(t, "comparisons with the server", func(context.Context) error {
+		if got := b.server.faults.count(http.MethodGet) - seen; got < n {
+			return fmt.Errorf("%d so far", got)
+		}
+		return nil
+	})
+}
+
+func TestRestartedOperatorWritesNothing(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	before := b.awaitReady(t, "planner")
+	revision := b.server.revision(t)
+	b.stop()
+	b.startOperator(t)
+	b.awaitComparisons(t, 1)
+	if after := b.get(t, "planner"); after.ResourceVersion != before.ResourceVersion || b.server.revision(t) != revision {
+		t.Error("a restart wrote to the application or to the store")
+	}
+}
+
+func TestRegistrationThatVanishedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	b := openBranch(t, fapi.Limits{})
+	b.resync = time.Second
+	b.startOperator(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	clientID := b.namespace + ".planner"
+	if err := b.server.store.DeleteClient(t.Context(), clientID, ownerOf(b.namespace, "planner"), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually(t, "the client is registered again", func(context.Context) error {
+		_, err := b.server.client(t, clientID)
+		return err
+	})
+}
+
+func TestRegistrationThatDriftedIsPutRight(t *testing.T) {
+	t.Parallel()
+	b := openBranch(t, fapi.Limits{})
+	b.resync = time.Second
+	b.startOperator(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	record, err := b.server.client(t, b.namespace+".planner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drifted := record.Metadata
+	drifted.RedirectURIs = []string{"https://elsewhere.example.com/callback"}
+	if _, _, err := b.server.store.PutClient(t.Context(), store.ClientWrite{Owner: record.Owner, Generation: record.Generation, Metadata: drifted, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually(t, "the registration is as the spec means it", func(context.Context) error {
+		if now, err := b.server.client(t, b.namespace+".planner"); err != nil || now.ContentHash != record.ContentHash {
+			return errors.Join(errNotYet, err)
+		}
+		return nil
+	})
+}
+
+func TestSuspendedClientStaysRegisteredAndIsNotReady(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	b.change(t, "planner", func(a *v1alpha1.FAPIApplication) { a.Spec.Suspended = new(true) })
+	suspended := b.awaitCondition(t, "planner", v1alpha1.ConditionReady, v1alpha1.ReasonSuspended)
+	requireCondition(t, suspended, v1alpha1.ConditionRegistered, metav1.ConditionTrue, v1alpha1.ReasonRegistered)
+	record, err := b.server.client(t, b.namespace+".planner")
+	if err != nil || record.Metadata.Suspended == nil || !*record.Metadata.Suspended {
+		t.Errorf("the server holds %+v (%v), want a suspended client", record.Metadata, err)
+	}
+	b.change(t, "planner", func(a *v1alpha1.FAPIApplication) { a.Spec.Suspended = nil })
+	b.awaitReady(t, "planner")
+}
+
+func TestOtherServerClassIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "other", `{serverClassName: retail, grantTypes: [password], clientAuthentication: {method: none}}`)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	if status := b.get(t, "other").Status; status.ObservedGeneration != 0 {
+		t.Errorf("another installation's application has status %+v", status)
+	}
+}
+
+func TestNamespaceDeletionLeavesNoClient(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	b.create(t, "second", dpopSpec)
+	b.awaitReady(t, "planner")
+	b.awaitReady(t, "second")
+	b.Kubectl(t, "delete", "namespace", b.namespace, "--timeout=60s")
+	records, err := b.server.store.ListClients(t.Context(), "", 10)
+	if err != nil || len(records) != 0 {
+		t.Errorf("the store still holds %d clients (%v)", len(records), err)
+	}
+}
+
+func readFile(t *testing.T, path ...string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+var errNotYet = errors.New("not yet")
