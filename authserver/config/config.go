@@ -1,0 +1,180 @@
+// Package config turns the authorization server's one configuration file into
+// one validated Config. example.yaml documents every setting; schema.json lets
+// editors and pipelines check a file before the server sees it.
+package config
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+)
+
+// Config is a validated configuration with its defaults filled in. Parse and
+// Load alone make one, and nobody changes it afterwards.
+type Config struct {
+	// Issuer is the issuer identifier (RFC 8414, 2): an https URL without query,
+	// fragment or trailing slash. The public endpoints are below it.
+	Issuer string `yaml:"issuer"`
+	// MTLSBaseURL is where clients with a certificate find the endpoints: the
+	// base of mtls_endpoint_aliases (RFC 8705, 5).
+	MTLSBaseURL string    `yaml:"mtlsBaseURL"`
+	Listeners   Listeners `yaml:"listeners"`
+	Store       Store     `yaml:"store"`
+	// KeyEncryptionKeyFile holds the key under which the server's own private
+	// keys are encrypted in the store.
+	KeyEncryptionKeyFile string `yaml:"keyEncryptionKeyFile"`
+	Users                Users  `yaml:"users"`
+	// DefaultResource is the "aud" of access tokens that name no resource (RFC 9068, 3): a URI.
+	DefaultResource string `yaml:"defaultResource"`
+	// Scopes are the scope values that clients may be registered for, by name.
+	Scopes map[string]Scope `yaml:"scopes"`
+	// TrustBundles are PEM files of CA certificates, by the name that
+	// fapi_operator_tls_client_auth_trust_bundle refers to.
+	TrustBundles map[string]string `yaml:"trustBundles"`
+	JWKSURI      JWKSURI           `yaml:"jwksURI"`
+	AccessToken  AccessToken       `yaml:"accessToken"`
+	RefreshToken RefreshToken      `yaml:"refreshToken"`
+	Session      Session           `yaml:"session"`
+	Log          Log               `yaml:"log"`
+}
+
+// Listeners are the sockets of the server.
+type Listeners struct {
+	// Public serves browsers and clients; it never asks for a certificate.
+	Public Listener `yaml:"public"`
+	// MTLS serves clients that show a certificate.
+	MTLS Listener `yaml:"mtls"`
+	// Private serves registration and administration.
+	Private PrivateListener `yaml:"private"`
+	// Health serves health, readiness and metrics over plain HTTP.
+	Health HealthListener `yaml:"health"`
+}
+
+// Listener is a TLS socket.
+type Listener struct {
+	// Address is host:port; an empty host means all interfaces.
+	Address string `yaml:"address"`
+	TLS     TLS    `yaml:"tls"`
+}
+
+// PrivateListener demands a client certificate that a CA of ClientCAFile issued
+// for one of AllowedClientSANs.
+type PrivateListener struct {
+	Address      string `yaml:"address"`
+	TLS          TLS    `yaml:"tls"`
+	ClientCAFile string `yaml:"clientCAFile"`
+	// AllowedClientSANs are DNS names and URIs, compared whole.
+	AllowedClientSANs []string `yaml:"allowedClientSANs"`
+}
+
+// HealthListener is a plain HTTP socket.
+type HealthListener struct {
+	Address string `yaml:"address"`
+}
+
+// TLS names PEM files: the server's certificate with its chain, and its key.
+type TLS struct {
+	CertificateFile string `yaml:"certificateFile"`
+	KeyFile         string `yaml:"keyFile"`
+}
+
+// Store says where the server keeps its state.
+type Store struct {
+	SQLite SQLite `yaml:"sqlite"`
+}
+
+// SQLite is the embedded store.
+type SQLite struct {
+	// Path of the database file; it is created when it is not there.
+	Path string `yaml:"path"`
+}
+
+// Users says who can log in.
+type Users struct {
+	// File lists the local users with their password hashes.
+	File string `yaml:"file"`
+}
+
+// Scope is what a person is told about a scope value.
+type Scope struct {
+	Description string `yaml:"description"`
+}
+
+// JWKSURI lists where clients' key sets may be fetched from besides public addresses.
+type JWKSURI struct {
+	// AllowedHosts are host names whose addresses may be private.
+	AllowedHosts []string `yaml:"allowedHosts"`
+	// AllowedCIDRs are address ranges that count as public.
+	AllowedCIDRs []CIDR `yaml:"allowedCIDRs"`
+}
+
+// AccessToken bounds access tokens.
+type AccessToken struct {
+	// MaxLifetime is the longest lifetime that a client may be registered with.
+	MaxLifetime time.Duration `yaml:"maxLifetime"`
+}
+
+// RefreshToken sets how long a person's grant lasts.
+type RefreshToken struct {
+	Lifetime time.Duration `yaml:"lifetime"`
+}
+
+// Session sets how long a browser stays logged in.
+type Session struct {
+	Lifetime time.Duration `yaml:"lifetime"`
+}
+
+// Limits are what the configuration tells the rule book.
+func (c Config) Limits() fapi.Limits {
+	// Not nil without bundles: the rule book takes nil for "not known here".
+	names := slices.AppendSeq(make([]string, 0, len(c.TrustBundles)), maps.Keys(c.TrustBundles))
+	slices.Sort(names)
+	return fapi.Limits{MaxAccessTokenLifetime: c.AccessToken.MaxLifetime, TrustBundles: names}
+}
+
+// ScopeNames are the configured scope values, sorted.
+func (c Config) ScopeNames() []string { return slices.Sorted(maps.Keys(c.Scopes)) }
+
+// ScopeDescriptions say what each scope value lets a client do.
+func (c Config) ScopeDescriptions() map[string]string {
+	descriptions := make(map[string]string, len(c.Scopes))
+	for name, scope := range c.Scopes {
+		descriptions[name] = scope.Description
+	}
+	return descriptions
+}
+
+// Lifetimes where the file states none; our own choices. FAPI 2.0 sets no number
+// for refresh tokens: 90 days is the longest that an account-information consent
+// lasted under the first European technical standards for open banking.
+const (
+	DefaultRefreshTokenLifetime = 90 * 24 * time.Hour
+	DefaultSessionLifetime      = 8 * time.Hour
+)
+
+func defaults() Config {
+	return Config{
+		AccessToken:  AccessToken{MaxLifetime: fapi.DefaultMaxAccessTokenLifetime},
+		RefreshToken: RefreshToken{Lifetime: DefaultRefreshTokenLifetime},
+		Session:      Session{Lifetime: DefaultSessionLifetime},
+		Log:          Log{Level: "info", Format: FormatJSON},
+	}
+}
+
+// CIDR is an address range: 10.20.0.0/16 or fd00::/8.
+type CIDR struct{ netip.Prefix }
+
+// UnmarshalYAML reads the range's text.
+func (c *CIDR) UnmarshalYAML(node *yaml.Node) error {
+	prefix, err := netip.ParsePrefix(node.Value)
+	if err != nil || prefix != prefix.Masked() {
+		return notA(node, "an address range such as 10.20.0.0/16")
+	}
+	c.Prefix = prefix
+	return nil
+}

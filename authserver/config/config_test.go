@@ -1,0 +1,191 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+)
+
+func example(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// edited gives the example with one passage replaced; it fails when the passage is not there.
+func edited(t *testing.T, from, to string) string {
+	t.Helper()
+	text := example(t)
+	if !strings.Contains(text, from) {
+		t.Fatalf("example.yaml does not contain %q", from)
+	}
+	return strings.Replace(text, from, to, 1)
+}
+
+func problems(t *testing.T, text string) []Problem {
+	t.Helper()
+	_, err := Parse([]byte(text))
+	refusal, ok := errors.AsType[*Error](err)
+	if !ok {
+		t.Fatalf("Parse gave %v, want an *Error", err)
+	}
+	return refusal.Problems
+}
+
+func TestTheExampleIsValid(t *testing.T) {
+	t.Parallel()
+	config, err := Parse([]byte(example(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.Issuer != "https://auth.bank.example" || config.JWKSURI.AllowedCIDRs[0].String() != "10.20.0.0/16" {
+		t.Errorf("unexpected configuration: %+v", config)
+	}
+	want := fapi.Limits{MaxAccessTokenLifetime: time.Hour, TrustBundles: []string{"partners"}}
+	if difference := cmp.Diff(want, config.Limits()); difference != "" {
+		t.Errorf("Limits (-want +got):\n%s", difference)
+	}
+}
+
+const required = `
+issuer: https://auth.bank.example/tenant
+mtlsBaseURL: https://auth.bank.example:8444/tenant
+listeners:
+  public: {address: "127.0.0.1:0", tls: {certificateFile: a, keyFile: b}}
+  mtls: {address: "127.0.0.1:0", tls: {certificateFile: a, keyFile: b}}
+  private: {address: "127.0.0.1:0", tls: {certificateFile: a, keyFile: b}, clientCAFile: c, allowedClientSANs: [operator]}
+  health: {address: "127.0.0.1:0"}
+store: {sqlite: {path: db}}
+keyEncryptionKeyFile: kek
+users: {file: users}
+defaultResource: urn:example:api
+`
+
+func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
+	t.Parallel()
+	config, err := Parse([]byte(required))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{config.AccessToken.MaxLifetime, config.RefreshToken.Lifetime, config.Session.Lifetime, config.Log}
+	want := []any{time.Hour, 90 * 24 * time.Hour, 8 * time.Hour, Log{"info", "json"}}
+	if difference := cmp.Diff(want, got); difference != "" {
+		t.Errorf("defaults (-want +got):\n%s", difference)
+	}
+	if config.Limits().TrustBundles == nil {
+		t.Error("no bundles must not mean that the bundles are unknown")
+	}
+}
+
+func TestWrongSettingsAreNamed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ from, to, path, wrong string }{
+		"plain http issuer":       {"issuer: https://auth.bank.example", "issuer: http://auth.bank.example", "issuer", "not an https URL"},
+		"issuer with slash":       {"issuer: https://auth.bank.example", "issuer: https://auth.bank.example/", "issuer", "ends with a slash"},
+		"issuer with query":       {"issuer: https://auth.bank.example", "issuer: https://auth.bank.example?a=b", "issuer", "query"},
+		"issuer with fragment":    {"issuer: https://auth.bank.example", `issuer: "https://auth.bank.example#a"`, "issuer", "fragment"},
+		"issuer with empty query": {"issuer: https://auth.bank.example", `issuer: "https://auth.bank.example?"`, "issuer", "query"},
+		"issuer with user":        {"issuer: https://auth.bank.example", "issuer: https://me@auth.bank.example", "issuer", "not an https URL"},
+		"issuer without host":     {"issuer: https://auth.bank.example", "issuer: https:///path", "issuer", "not an https URL"},
+		"one host for both":       {"mtlsBaseURL: https://mtls.auth.bank.example", "mtlsBaseURL: https://AUTH.bank.example:443", "mtlsBaseURL", "the issuer's host and port"},
+		"address without port":    {`address: ":8443"`, `address: "localhost"`, "listeners.public.address", "not host:port"},
+		"port out of range":       {`address: ":8443"`, `address: ":84430"`, "listeners.public.address", "not host:port"},
+		"address used twice":      {`address: ":8444"`, `address: ":8443"`, "listeners.mtls.address", "listeners.public.address"},
+		"no key":                  {"keyFile: /etc/fapi-operator/tls/mtls/tls.key", "keyFile:", "listeners.mtls.tls.keyFile", "missing"},
+		"no client CA":            {"clientCAFile: /etc/fapi-operator/tls/private/ca.crt", "clientCAFile: ''", "listeners.private.clientCAFile", "missing"},
+		"wildcard SAN":            {"- fapi-operator.fapi-system.svc", "- '*.svc'", "listeners.private.allowedClientSANs[0]", "neither a DNS name nor a URI"},
+		"no database":             {"path: /var/lib/fapi-operator/authserver.db", "path:", "store.sqlite.path", "missing"},
+		"relative resource":       {"defaultResource: https://api.bank.example", "defaultResource: api", "defaultResource", "not an absolute URI"},
+		"resource with fragment":  {"defaultResource: https://api.bank.example", `defaultResource: "https://api.bank.example#x"`, "defaultResource", "fragment"},
+		"scope with space":        {"  accounts:", "  the accounts:", "scopes.the accounts", "scope-token"},
+		"scope without words":     {"description: See your accounts and their balances", "description:", "scopes.accounts.description", "missing"},
+		"bundle name":             {"  partners:", "  Partners!:", "trustBundles.Partners!", "not a bundle name"},
+		"allowed host with port":  {"- keys.partner.internal", "- keys.partner.internal:443", "jwksURI.allowedHosts[0]", "not a host name"},
+		"address as allowed host": {"- keys.partner.internal", "- 10.1.2.3", "jwksURI.allowedHosts[0]", "not a host name"},
+		"access token too short":  {"maxLifetime: 1h", "maxLifetime: 5s", "accessToken.maxLifetime", "5s is too short"},
+		"refresh token for ever":  {"lifetime: 2160h", "lifetime: 0s", "refreshToken.lifetime", "0s is too short"},
+		"fraction of a second":    {"lifetime: 8h", "lifetime: 8h0.5s", "session.lifetime", "whole number of seconds"},
+		"log level":               {"level: info", "level: verbose", "log.level", "not a level"},
+		"log format":              {"format: json", "format: xml", "log.format", "not a format"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := problems(t, edited(t, test.from, test.to))
+			if len(found) != 1 || found[0].Path != test.path || !strings.Contains(found[0].Wrong, test.wrong) || found[0].Write == "" {
+				t.Errorf("got %v, want one problem at %s: ...%s...", found, test.path, test.wrong)
+			}
+		})
+	}
+}
+
+func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	var paths []string
+	for _, problem := range problems(t, "log: {level: loud}") {
+		paths = append(paths, problem.Path)
+	}
+	want := []string{
+		"issuer", "mtlsBaseURL",
+		"listeners.public.address", "listeners.public.tls.certificateFile", "listeners.public.tls.keyFile",
+		"listeners.mtls.address", "listeners.mtls.tls.certificateFile", "listeners.mtls.tls.keyFile",
+		"listeners.private.address", "listeners.private.tls.certificateFile", "listeners.private.tls.keyFile",
+		"listeners.private.clientCAFile", "listeners.private.allowedClientSANs", "listeners.health.address",
+		"store.sqlite.path", "keyEncryptionKeyFile", "users.file", "defaultResource", "log.level",
+	}
+	if difference := cmp.Diff(want, paths); difference != "" {
+		t.Errorf("paths (-want +got):\n%s", difference)
+	}
+}
+
+func TestUndecodableTextIsRefusedWithItsLine(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ text, path, wrong string }{
+		"empty":              {"", "the file", "empty"},
+		"garbage":            {"\x00\x01", "the file", "not YAML"},
+		"broken indentation": {"a:\n  b: 1\n c: 2", "the file", "not YAML"},
+		"a list":             {"- issuer", "line 1", "another type"},
+		"two documents":      {required + "---\nissuer: x\n", "the file", "more than one"},
+		"unknown key":        {"issuer: https://a.example\nisuer: x\n", "line 2", `"isuer" is unknown`},
+		"unknown inner key":  {"log:\n  levle: info\n", "line 2", `"levle" is unknown`},
+		"key written twice":  {"issuer: https://a.example\nissuer: https://b.example\n", "line 2", "twice, first at line 1"},
+		"inner key twice":    {"log:\n  level: info\n  level: debug\n", "line 3", "twice"},
+		"scope twice":        {"scopes:\n  a: {description: x}\n  a: {description: y}\n", "line 3", "twice"},
+		"duration as number": {"session:\n  lifetime: 300\n", "line 2", "another type"},
+		"duration in days":   {"session:\n  lifetime: 5d\n", "line 2", "another type"},
+		"list for a text":    {"issuer: [https://a.example]\n", "line 1", "another type"},
+		"text for a list":    {"jwksURI:\n  allowedHosts: a.example\n", "line 2", "another type"},
+		"address not range":  {"jwksURI:\n  allowedCIDRs:\n    - 10.0.0.1\n", "line 3", "another type"},
+		"range with host":    {"jwksURI:\n  allowedCIDRs: [10.0.0.1/8]\n", "line 2", "another type"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := problems(t, test.text)
+			if len(found) != 1 || found[0].Path != test.path || !strings.Contains(found[0].Wrong, test.wrong) {
+				t.Errorf("got %v, want one problem at %s: ...%s...", found, test.path, test.wrong)
+			}
+			if strings.Contains(found[0].String(), "config.") {
+				t.Errorf("%s speaks Go", found[0])
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(required)
+	f.Add("scopes: {a: &x {description: y}, b: *x}")
+	f.Fuzz(func(t *testing.T, text string) {
+		config, err := Parse([]byte(text))
+		if err == nil && config.Issuer == "" {
+			t.Error("a configuration without issuer was accepted")
+		}
+	})
+}

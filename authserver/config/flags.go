@@ -1,0 +1,36 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+)
+
+// Flags are the server's command-line flags.
+type Flags struct {
+	// File is the configuration file (--config).
+	File string
+	// CheckOnly ends the program once the configuration has been judged (--check-config).
+	CheckOnly bool
+}
+
+// ParseFlags reads the program's arguments without its name. The usage goes to
+// output; flag.ErrHelp means that it was asked for.
+func ParseFlags(arguments []string, output io.Writer) (Flags, error) {
+	var flags Flags
+	set := flag.NewFlagSet("authserver", flag.ContinueOnError)
+	set.SetOutput(output)
+	set.StringVar(&flags.File, "config", "", "the configuration `FILE` (YAML); required")
+	set.BoolVar(&flags.CheckOnly, "check-config", false, "judge the configuration and the files that it names, then end")
+	if err := set.Parse(arguments); err != nil {
+		return Flags{}, err
+	}
+	if set.NArg() > 0 {
+		return Flags{}, fmt.Errorf("unexpected argument %q: everything but --config and --check-config is in the file", set.Arg(0))
+	}
+	if flags.File == "" {
+		return Flags{}, errors.New("--config FILE is missing: name the configuration file")
+	}
+	return flags, nil
+}

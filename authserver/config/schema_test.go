@@ -1,0 +1,151 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+)
+
+func compiledSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	schema, err := jsonschema.NewCompiler().Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func document(t *testing.T, text string) any {
+	t.Helper()
+	var value any
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestTheSchemaAcceptsWhatTheServerAccepts(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{"example.yaml": example(t), "required settings": required} {
+		if err := compiledSchema(t).Validate(document(t, text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTheSchemaRefusesWhatAnEditorCanSee(t *testing.T) {
+	t.Parallel()
+	schema := compiledSchema(t)
+	for name, test := range map[string]struct{ from, to string }{
+		"http issuer":       {"issuer: https://", "issuer: http://"},
+		"trailing slash":    {"issuer: https://auth.bank.example", "issuer: https://auth.bank.example/"},
+		"unknown key":       {"issuer:", "isuer: x\nissuer:"},
+		"unknown inner key": {"  level: info", "  levle: info"},
+		"days":              {"lifetime: 2160h", "lifetime: 90d"},
+		"level":             {"level: info", "level: loud"},
+		"no SAN":            {"      - fapi-operator.fapi-system.svc\n      - spiffe://cluster.local/ns/fapi-system/sa/fapi-operator\n", "      []\n"},
+		"range":             {"10.20.0.0/16", "10.20.0.0"},
+	} {
+		if schema.Validate(document(t, edited(t, test.from, test.to))) == nil {
+			t.Errorf("%s: the schema accepts it", name)
+		}
+	}
+}
+
+// Every key of the struct stands in the schema and the other way round, with
+// the type that the decoder takes, a description, and the default in force.
+func TestSchemaAndStructAgree(t *testing.T) {
+	t.Parallel()
+	agree(t, "", compiledSchema(t), reflect.ValueOf(defaults()))
+}
+
+func agree(t *testing.T, path string, schema *jsonschema.Schema, value reflect.Value) {
+	t.Helper()
+	described := schema.Description != "" || path == ""
+	for schema.Ref != nil {
+		described = described || schema.Default != nil
+		checkDefault(t, path, schema, value)
+		schema = schema.Ref
+		described = described || schema.Description != ""
+	}
+	checkDefault(t, path, schema, value)
+	if !described && !strings.HasSuffix(path, ".tls") {
+		t.Errorf("%s has no description", path)
+	}
+	switch {
+	case value.Type() == reflect.TypeFor[time.Duration](), value.Type() == reflect.TypeFor[CIDR](), value.Kind() == reflect.String:
+		if schema.Enum == nil && schema.Types.String() != "[string]" {
+			t.Errorf("%s is %s in the schema, a text in the struct", path, schema.Types)
+		}
+	case value.Kind() == reflect.Struct:
+		agreeOnKeys(t, path, schema, value)
+	case value.Kind() == reflect.Slice:
+		if schema.Types.String() != "[array]" {
+			t.Errorf("%s is %s in the schema, a list in the struct", path, schema.Types)
+		}
+	case value.Kind() == reflect.Map:
+		if entry, ok := schema.AdditionalProperties.(*jsonschema.Schema); !ok {
+			t.Errorf("%s is no mapping in the schema", path)
+		} else if element := value.Type().Elem(); element.Kind() == reflect.Struct {
+			agreeOnKeys(t, path+".*", entry, reflect.New(element).Elem())
+		}
+	}
+}
+
+func agreeOnKeys(t *testing.T, path string, schema *jsonschema.Schema, value reflect.Value) {
+	t.Helper()
+	if schema.AdditionalProperties != false {
+		t.Errorf("%s: the schema lets unknown keys pass", path)
+	}
+	var keys []string
+	for i := range value.NumField() {
+		key := value.Type().Field(i).Tag.Get("yaml")
+		keys = append(keys, key)
+		property, ok := schema.Properties[key]
+		if !ok {
+			t.Errorf("%s.%s is missing in the schema", path, key)
+			continue
+		}
+		agree(t, strings.TrimPrefix(path+"."+key, "."), property, value.Field(i))
+	}
+	for property := range schema.Properties {
+		if !slices.Contains(keys, property) {
+			t.Errorf("%s.%s is in the schema only", path, property)
+		}
+	}
+}
+
+func checkDefault(t *testing.T, path string, schema *jsonschema.Schema, value reflect.Value) {
+	t.Helper()
+	if schema.Default == nil {
+		return
+	}
+	stated, _ := (*schema.Default).(string)
+	got := stated
+	want := value.String()
+	if duration, ok := value.Interface().(time.Duration); ok {
+		parsed, err := time.ParseDuration(stated)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		got, want = parsed.String(), duration.String()
+	}
+	if got != want {
+		t.Errorf("%s: the schema's default is %q, the server's %q", path, got, want)
+	}
+}
+
+func TestEveryDefaultStandsInTheSchema(t *testing.T) {
+	t.Parallel()
+	properties := compiledSchema(t).Properties
+	for section, key := range map[string]string{"accessToken": "maxLifetime", "refreshToken": "lifetime", "session": "lifetime", "log": "level"} {
+		if properties[section].Properties[key].Default == nil {
+			t.Errorf("%s.%s has no default in the schema", section, key)
+		}
+	}
+}

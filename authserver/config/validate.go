@@ -1,0 +1,202 @@
+package config
+
+import (
+	"maps"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+)
+
+// validate judges the settings in the order of the file and tells everything
+// that is wrong at once.
+func (c Config) validate() error {
+	var found report
+	found.checkURLs(c)
+	found.checkListeners(c.Listeners)
+	found.required("store.sqlite.path", c.Store.SQLite.Path, "the path of the database file")
+	found.required("keyEncryptionKeyFile", c.KeyEncryptionKeyFile, "the path of the key file")
+	found.required("users.file", c.Users.File, "the path of the file of local users")
+	found.checkDefaultResource(c.DefaultResource)
+	found.checkScopes(c.Scopes)
+	found.checkTrustBundles(c.TrustBundles)
+	found.checkAllowedHosts(c.JWKSURI.AllowedHosts)
+	found.checkLifetimes(c)
+	found.checkLog(c.Log)
+	return found.err()
+}
+
+func (r *report) required(path, value, write string) bool {
+	r.unless(value != "", path, "it is missing", "write "+write)
+	return value != ""
+}
+
+func (r *report) checkURLs(c Config) {
+	issuer := r.checkBaseURL("issuer", c.Issuer)
+	mtls := r.checkBaseURL("mtlsBaseURL", c.MTLSBaseURL)
+	if issuer == nil || mtls == nil {
+		return
+	}
+	// One address cannot both ask browsers for a certificate and not ask them.
+	r.unless(authority(issuer) != authority(mtls), "mtlsBaseURL", "it has the issuer's host and port",
+		"write the host name (or port) at which the mtls listener is reached")
+}
+
+// checkBaseURL demands an issuer's form (RFC 8414, 2). A trailing slash is
+// refused because clients compare issuers as strings and endpoints are appended.
+func (r *report) checkBaseURL(path, value string) *url.URL {
+	if !r.required(path, value, "an https URL such as https://auth.bank.example") {
+		return nil
+	}
+	parsed, err := url.Parse(value)
+	if err != nil || parsed.Scheme != "https" || parsed.Hostname() == "" || parsed.User != nil {
+		r.add(path, "it is not an https URL with a host", "write an https URL such as https://auth.bank.example")
+		return nil
+	}
+	plain := "https://" + parsed.Host + parsed.EscapedPath()
+	r.unless(value == plain, path, "it has a query, a fragment or an unusual spelling", "write "+plain)
+	r.unless(!strings.HasSuffix(value, "/"), path, "it ends with a slash", "write "+strings.TrimRight(plain, "/"))
+	return parsed
+}
+
+// authority is host:port with https's port filled in.
+func authority(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+func (r *report) checkListeners(l Listeners) {
+	r.checkAddress("listeners.public.address", l.Public.Address)
+	r.checkTLS("listeners.public.tls", l.Public.TLS)
+	r.checkAddress("listeners.mtls.address", l.MTLS.Address)
+	r.checkTLS("listeners.mtls.tls", l.MTLS.TLS)
+	r.checkAddress("listeners.private.address", l.Private.Address)
+	r.checkTLS("listeners.private.tls", l.Private.TLS)
+	r.required("listeners.private.clientCAFile", l.Private.ClientCAFile, "the path of the PEM file with the CA that issues the operator's certificate")
+	r.checkAllowedClientSANs(l.Private.AllowedClientSANs)
+	r.checkAddress("listeners.health.address", l.Health.Address)
+	r.checkDistinct(l)
+}
+
+func (r *report) checkTLS(path string, files TLS) {
+	r.required(path+".certificateFile", files.CertificateFile, "the path of the PEM file with the certificate and its chain")
+	r.required(path+".keyFile", files.KeyFile, "the path of the PEM file with the certificate's private key")
+}
+
+func (r *report) checkAddress(path, address string) {
+	if !r.required(path, address, `an address such as ":8443"`) {
+		return
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	r.unless(err == nil, path, "it is not host:port with a port number", `write an address such as ":8443" or "127.0.0.1:8443"`)
+}
+
+// checkDistinct spares an administrator "address already in use". Port 0 asks
+// the system for a free port, so it may stand more than once.
+func (r *report) checkDistinct(l Listeners) {
+	seen := map[string]string{}
+	for _, listener := range []struct{ path, address string }{
+		{"listeners.public.address", l.Public.Address},
+		{"listeners.mtls.address", l.MTLS.Address},
+		{"listeners.private.address", l.Private.Address},
+		{"listeners.health.address", l.Health.Address},
+	} {
+		if listener.address == "" || strings.HasSuffix(listener.address, ":0") {
+			continue
+		}
+		other, taken := seen[listener.address]
+		r.unless(!taken, listener.path, "it is the address of "+other, "write another port")
+		seen[listener.address] = listener.path
+	}
+}
+
+func (r *report) checkAllowedClientSANs(names []string) {
+	const path = "listeners.private.allowedClientSANs"
+	r.unless(len(names) > 0, path, "it is empty, so nobody could register a client", "list the DNS name or URI in the operator's certificate")
+	for i, name := range names {
+		r.unless(isDNSName(name) || isURI(name), indexed(path, i), "it is neither a DNS name nor a URI (wildcards are not known)",
+			"write a DNS name, or a URI such as spiffe://cluster.local/ns/fapi-system/sa/fapi-operator")
+	}
+}
+
+func (r *report) checkDefaultResource(resource string) {
+	const path = "defaultResource"
+	if !r.required(path, resource, "the URI of the API that accepts the access tokens, such as https://api.bank.example") {
+		return
+	}
+	// RFC 8707, 2: an absolute URI without a fragment.
+	r.unless(isURI(resource) && !strings.Contains(resource, "#"), path, "it is not an absolute URI without a fragment", "write a URI such as https://api.bank.example")
+}
+
+// scopeToken is RFC 6749, 3.3.
+var scopeToken = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`)
+
+func (r *report) checkScopes(scopes map[string]Scope) {
+	for _, name := range slices.Sorted(maps.Keys(scopes)) {
+		path := "scopes." + name
+		r.unless(scopeToken.MatchString(name), path, "it is not a scope-token (RFC 6749, 3.3)", `write printable ASCII without space, quote and backslash`)
+		r.required(path+".description", scopes[name].Description, "a sentence that the consent page shows")
+	}
+}
+
+var bundleName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$`)
+
+func (r *report) checkTrustBundles(bundles map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(bundles)) {
+		path := "trustBundles." + name
+		r.unless(bundleName.MatchString(name), path, "it is not a bundle name", "write at most 63 lower-case letters, digits, hyphens and dots")
+		r.required(path, bundles[name], "the path of a PEM file with CA certificates")
+	}
+}
+
+func (r *report) checkAllowedHosts(hosts []string) {
+	for i, host := range hosts {
+		r.unless(isDNSName(host), indexed("jwksURI.allowedHosts", i), "it is not a host name", "write a name such as keys.partner.example, without scheme and port (addresses go into allowedCIDRs)")
+	}
+}
+
+// minLifetime is the shortest session and refresh token that can be of use; our own choice.
+const minLifetime = time.Minute
+
+func (r *report) checkLifetimes(c Config) {
+	r.atLeast("accessToken.maxLifetime", c.AccessToken.MaxLifetime, fapi.MinAccessTokenLifetime)
+	r.atLeast("refreshToken.lifetime", c.RefreshToken.Lifetime, minLifetime)
+	r.atLeast("session.lifetime", c.Session.Lifetime, minLifetime)
+}
+
+func (r *report) atLeast(path string, value, least time.Duration) {
+	r.unless(value >= least, path, value.String()+" is too short", "write "+least.String()+" or more")
+	// OAuth counts lifetimes in seconds (expires_in; RFC 6749, 5.1).
+	r.unless(value%time.Second == 0, path, "it is not a whole number of seconds", "write "+value.Round(time.Second).String())
+}
+
+func (r *report) checkLog(l Log) {
+	_, known := levels[l.Level]
+	r.unless(known, "log.level", "it is not a level", "write debug, info, warn or error")
+	r.unless(l.Format == FormatJSON || l.Format == FormatText, "log.format", "it is not a format", "write json or text")
+}
+
+func indexed(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+// dnsName is RFC 1123, 2.1: labels of letters, digits and hyphens.
+var dnsName = regexp.MustCompile(`^(?i:[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)(\.(?i:[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?))*$`)
+
+func isDNSName(name string) bool {
+	return len(name) <= 253 && dnsName.MatchString(name) && net.ParseIP(name) == nil
+}
+
+func isURI(text string) bool {
+	parsed, err := url.Parse(text)
+	return err == nil && parsed.IsAbs() && (parsed.Host != "" || parsed.Opaque != "")
+}
