@@ -1,0 +1,81 @@
+package interaction
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/store"
+)
+
+// Values of prompt (OpenID Connect Core, 3.1.2.1). The value consent needs no
+// name here: consent is always asked.
+const (
+	promptNone          = "none"
+	promptLogin         = "login"
+	promptSelectAccount = "select_account"
+)
+
+// Begin takes over from the authorization endpoint. The interaction comes with
+// RequestURI and Request; Begin gives it identity, expiry and, where a session
+// allows it, the authentication. It keeps the interaction and sends the browser
+// to the login or the consent page, or calls Finish when prompt=none forbids both.
+func (p *Pages) Begin(w http.ResponseWriter, r *http.Request, interaction store.Interaction) {
+	now := p.Now()
+	authentication, err := p.currentAuthentication(r, now)
+	if err != nil {
+		p.renderFailure(w, r, err)
+		return
+	}
+	v := newVisit(now)
+	interaction.ID = v.secret.Digest()
+	interaction.ExpiresAt = now.Add(fapi.InteractionLifetime)
+	interaction.Authentication = reusable(authentication, interaction.Request, now)
+	if err := p.Interactions.BeginInteraction(r.Context(), interaction); err != nil {
+		p.renderFailure(w, r, err)
+		return
+	}
+	if slices.Contains(interaction.Request.Prompt, promptNone) {
+		p.finish(w, r, Outcome{Interaction: interaction, Error: refuseToAsk(interaction)})
+		return
+	}
+	setInteractionCookies(w, r, v)
+	if interaction.Authentication == nil {
+		p.redirect(w, r, loginPath, v.handle)
+		return
+	}
+	p.redirect(w, r, consentPath, v.handle)
+}
+
+// reusable gives the authentication back if the request is content with it.
+func reusable(authentication *store.Authentication, request store.AuthorizationRequest, now time.Time) *store.Authentication {
+	switch {
+	case authentication == nil,
+		slices.Contains(request.Prompt, promptLogin),
+		slices.Contains(request.Prompt, promptSelectAccount),
+		olderThanMaxAge(authentication.Time, request.MaxAge, now):
+		return nil
+	}
+	return authentication
+}
+
+// olderThanMaxAge: OpenID Connect Core, 3.1.2.1. max_age=0 asks for a login now,
+// as prompt=login does, even within the second of the last one.
+func olderThanMaxAge(authTime time.Time, maxAge *int64, now time.Time) bool {
+	if maxAge == nil {
+		return false
+	}
+	elapsed := int64(now.Sub(authTime) / time.Second)
+	return *maxAge <= 0 || elapsed > *maxAge
+}
+
+// refuseToAsk is the answer to prompt=none. As no consent is remembered, there is
+// always something to ask (OpenID Connect Core, 3.1.2.6).
+func refuseToAsk(interaction store.Interaction) *oauth.Error {
+	if interaction.Authentication == nil {
+		return oauth.Refuse(oauth.LoginRequired, "OIDCC-3.1.2.6", "the person must log in, and prompt=none forbids to ask")
+	}
+	return oauth.Refuse(oauth.ConsentRequired, "OIDCC-3.1.2.6", "the person must consent, and prompt=none forbids to ask")
+}

@@ -1,0 +1,106 @@
+package interaction
+
+import (
+	"encoding/json"
+	"maps"
+	"net/url"
+	"slices"
+
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
+)
+
+// consentPage is what consent.html shows: what a person needs to know for an
+// informed consent (FAPI 2.0 Security Profile, 5.3.2.2-13).
+type consentPage struct {
+	Action      string
+	Token       string
+	SwitchURL   string
+	ClientName  string
+	ClientID    string
+	Links       []link
+	Destination destination
+	Scopes      []scopeText
+	Claims      []string
+	Resources   []string
+	User        User
+}
+
+type link struct {
+	Text string
+	URL  string
+}
+
+// destination is where the browser goes after the decision: a host, or an app
+// on the device that has claimed a scheme of its own.
+type destination struct {
+	Host   string
+	Scheme string
+}
+
+// scopeText is a scope value in words; Text is empty when there are none.
+type scopeText struct {
+	Name string
+	Text string
+}
+
+// standardScopes describes the scope values of OpenID Connect Core, 5.4 and 11.
+var standardScopes = map[string]string{
+	"openid":         "Confirm who you are",
+	"profile":        "See your profile, such as your name",
+	"email":          "See your email address",
+	"address":        "See your postal address",
+	"phone":          "See your phone number",
+	"offline_access": "Keep this access while you are away",
+}
+
+func (p *Pages) describeScopes(scope []string) []scopeText {
+	texts := make([]scopeText, 0, len(scope))
+	for _, name := range scope {
+		text, ok := p.ScopeDescriptions[name]
+		if !ok {
+			text = standardScopes[name]
+		}
+		texts = append(texts, scopeText{name, text})
+	}
+	return texts
+}
+
+// requestedClaims names what the claims parameter asks for one by one (OpenID
+// Connect Core, 5.5), sorted. The rule book has accepted its JSON.
+func requestedClaims(parameter string) []string {
+	var request struct {
+		UserInfo map[string]json.RawMessage `json:"userinfo"`
+		IDToken  map[string]json.RawMessage `json:"id_token"`
+	}
+	if json.Unmarshal([]byte(parameter), &request) != nil {
+		return nil
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(request.UserInfo)), maps.Keys(request.IDToken))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// clientLinks are the client's own pages. Only https is linked, and no picture
+// is loaded from the client: it would tell the client who looks at the page.
+func clientLinks(metadata registration.Metadata) []link {
+	links := []link{
+		{"Website", metadata.ClientURI},
+		{"Privacy policy", metadata.PolicyURI},
+		{"Terms of service", metadata.TOSURI},
+	}
+	return slices.DeleteFunc(links, func(l link) bool {
+		address, err := url.Parse(l.URL)
+		return err != nil || address.Scheme != "https" || address.Host == ""
+	})
+}
+
+func destinationOf(redirectURI string) destination {
+	address, err := url.Parse(redirectURI)
+	if err != nil {
+		return destination{Host: redirectURI}
+	}
+	if address.Host == "" || address.Scheme != "https" && address.Scheme != "http" {
+		return destination{Scheme: address.Scheme}
+	}
+	return destination{Host: address.Host}
+}

@@ -1,0 +1,132 @@
+package interaction
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/store"
+)
+
+// amrPassword is the authentication method "pwd" (RFC 8176, 2).
+const amrPassword = "pwd"
+
+// loginPage is what login.html shows.
+type loginPage struct {
+	Action     string
+	Token      string
+	ClientName string
+	Username   string
+	Problem    string
+}
+
+// showLogin also serves somebody who is logged in and wants another account.
+func (p *Pages) showLogin(w http.ResponseWriter, r *http.Request) {
+	v, client, err := p.open(r)
+	if err != nil {
+		p.renderFailure(w, r, err)
+		return
+	}
+	p.renderLogin(w, r, http.StatusOK, v, client, v.interaction.Request.LoginHint, "")
+}
+
+func (p *Pages) acceptLogin(w http.ResponseWriter, r *http.Request) {
+	v, client, err := p.open(r)
+	if err != nil {
+		p.renderFailure(w, r, err)
+		return
+	}
+	form, err := readForm(w, r, v.loginToken())
+	if err != nil {
+		p.renderFailure(w, r, err)
+		return
+	}
+	user, err := p.logIn(r, form)
+	if err != nil {
+		p.refuseLogin(w, r, v, client, form.Get("username"), err)
+		return
+	}
+	if err := p.recordLogin(w, r, v, user); err != nil {
+		p.renderFailure(w, r, err)
+		return
+	}
+	p.Log.InfoContext(r.Context(), "logged in", "sub", user.Subject, "client_id", client.ID())
+	p.redirect(w, r, consentPath, v.handle)
+}
+
+// logIn checks the password, if the budgets of source and username allow another try.
+func (p *Pages) logIn(r *http.Request, form url.Values) (User, error) {
+	source, username := p.source(r), form.Get("username")
+	if wait := p.Throttle.attempt(source, username, p.Now()); wait > 0 {
+		return User{}, &throttledError{wait}
+	}
+	user, err := p.Users.Authenticate(r.Context(), username, form.Get("password"))
+	if err == nil {
+		p.Throttle.forgive(source, username)
+	}
+	return user, err
+}
+
+func (p *Pages) source(r *http.Request) string {
+	if p.Source != nil {
+		return p.Source(r)
+	}
+	return peerSource(r)
+}
+
+// throttledError says how long to wait before the next try.
+type throttledError struct{ wait time.Duration }
+
+func (e *throttledError) seconds() int { return int(math.Ceil(e.wait.Seconds())) }
+
+func (e *throttledError) Error() string {
+	return fmt.Sprintf("too many logins have failed; wait %d seconds", e.seconds())
+}
+
+// recordLogin ties the login to the interaction and begins a session.
+func (p *Pages) recordLogin(w http.ResponseWriter, r *http.Request, v visit, user User) error {
+	now := p.Now().UTC()
+	authentication := store.Authentication{Subject: user.Subject, Time: now, AMR: []string{amrPassword}}
+	err := p.Interactions.AuthenticateInteraction(r.Context(), v.interaction.ID, authentication, now)
+	if errors.Is(err, store.ErrNotFound) {
+		return whyGone(v.handle, now, errAnswered)
+	}
+	if err != nil {
+		return err
+	}
+	return p.renewSession(w, r, authentication)
+}
+
+// refuseLogin shows the form again. A 4xx status also keeps password managers
+// from saving what did not work. The typed name is not logged: it may be a
+// password in the wrong field.
+func (p *Pages) refuseLogin(w http.ResponseWriter, r *http.Request, v visit, client *fapi.Client, username string, err error) {
+	throttled, isThrottled := errors.AsType[*throttledError](err)
+	switch {
+	case errors.Is(err, ErrWrongCredentials):
+		p.Log.WarnContext(r.Context(), "login refused", "source", p.source(r), "client_id", client.ID())
+		p.renderLogin(w, r, http.StatusForbidden, v, client, username, "The username or the password is wrong. Please try again.")
+	case isThrottled:
+		p.Log.WarnContext(r.Context(), "login throttled", "source", p.source(r), "client_id", client.ID())
+		w.Header().Set("Retry-After", fmt.Sprint(throttled.seconds()))
+		p.renderLogin(w, r, http.StatusTooManyRequests, v, client, username,
+			fmt.Sprintf("Too many logins have failed. Please try again in %d seconds.", throttled.seconds()))
+	default:
+		p.renderFailure(w, r, &oauth.Error{Code: oauth.TemporarilyUnavailable, Cause: err})
+	}
+}
+
+func (p *Pages) renderLogin(w http.ResponseWriter, r *http.Request, status int, v visit, client *fapi.Client, username, problem string) {
+	p.render(w, r, status, formActionSelf, loginTemplate, loginPage{
+		Action:     p.address(loginPath, v.handle),
+		Token:      v.loginToken(),
+		ClientName: client.Name(),
+		Username:   username,
+		Problem:    problem,
+	})
+}
