@@ -1,0 +1,171 @@
+// Package discovery publishes the server's metadata, for OpenID Connect
+// Discovery and RFC 8414 alike (FAPI 2.0 Security Profile, 5.3.2.1-1), and its
+// public keys.
+package discovery
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+)
+
+// Paths of the endpoints below the issuer's and the mutual-TLS base URL.
+const (
+	PathAuthorization = "/authorize"
+	PathPAR           = "/par"
+	PathToken         = "/token"
+	PathUserinfo      = "/userinfo"
+	PathRevocation    = "/revoke"
+	PathJWKS          = "/jwks"
+)
+
+// Server is what discovery says of one installation.
+type Server struct {
+	Issuer      string
+	MTLSBaseURL string
+	Scopes      []string
+}
+
+// metadata is RFC 8414, 2 and OpenID Connect Discovery, 3, with the members of
+// RFC 8705, 9126, 9207, 9449 and JARM. Every member is registered.
+type metadata struct {
+	Issuer                string            `json:"issuer"`
+	AuthorizationEndpoint string            `json:"authorization_endpoint"`
+	PAREndpoint           string            `json:"pushed_authorization_request_endpoint"`
+	TokenEndpoint         string            `json:"token_endpoint"`
+	UserinfoEndpoint      string            `json:"userinfo_endpoint"`
+	RevocationEndpoint    string            `json:"revocation_endpoint"`
+	JWKSURI               string            `json:"jwks_uri"`
+	MTLSEndpointAliases   map[string]string `json:"mtls_endpoint_aliases"`
+
+	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests"`
+	AuthorizationResponseIss           bool `json:"authorization_response_iss_parameter_supported"`
+	CertificateBoundAccessTokens       bool `json:"tls_client_certificate_bound_access_tokens"`
+	RequestParameterSupported          bool `json:"request_parameter_supported"`
+	RequestURIParameterSupported       bool `json:"request_uri_parameter_supported"`
+	ClaimsParameterSupported           bool `json:"claims_parameter_supported"`
+
+	Scopes               []string `json:"scopes_supported"`
+	ResponseTypes        []string `json:"response_types_supported"`
+	ResponseModes        []string `json:"response_modes_supported"`
+	GrantTypes           []string `json:"grant_types_supported"`
+	SubjectTypes         []string `json:"subject_types_supported"`
+	CodeChallengeMethods []string `json:"code_challenge_methods_supported"`
+	PromptValues         []string `json:"prompt_values_supported"`
+	Claims               []string `json:"claims_supported"`
+
+	TokenEndpointAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenEndpointAuthSigningAlgs  []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	RevocationEndpointAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationEndpointSigningAlgs []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	DPoPSigningAlgs               []string `json:"dpop_signing_alg_values_supported"`
+	RequestObjectSigningAlgs      []string `json:"request_object_signing_alg_values_supported"`
+	RequestObjectEncryptionAlgs   []string `json:"request_object_encryption_alg_values_supported"`
+	RequestObjectEncryptionEncs   []string `json:"request_object_encryption_enc_values_supported"`
+	AuthorizationSigningAlgs      []string `json:"authorization_signing_alg_values_supported"`
+	AuthorizationEncryptionAlgs   []string `json:"authorization_encryption_alg_values_supported"`
+	AuthorizationEncryptionEncs   []string `json:"authorization_encryption_enc_values_supported"`
+	IDTokenSigningAlgs            []string `json:"id_token_signing_alg_values_supported"`
+	IDTokenEncryptionAlgs         []string `json:"id_token_encryption_alg_values_supported"`
+	IDTokenEncryptionEncs         []string `json:"id_token_encryption_enc_values_supported"`
+}
+
+// Metadata serves the document. It is the same for both well-known paths and
+// never changes while the server runs, so it is encoded once.
+func Metadata(server Server) (http.Handler, error) {
+	document, err := json.Marshal(describe(server))
+	if err != nil {
+		return nil, fmt.Errorf("encode the server's metadata: %w", err)
+	}
+	return published("application/json", func() ([]byte, error) { return document, nil }), nil
+}
+
+// Keys serves the server's public keys (RFC 7517, 5).
+func Keys(current func() *jose.KeySet) http.Handler {
+	return published("application/jwk-set+json", func() ([]byte, error) { return json.Marshal(current()) })
+}
+
+// published answers with a document that any web page may read: it holds
+// nothing that depends on who asks.
+func published(contentType string, document func() ([]byte, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		body, err := document()
+		if err != nil {
+			http.Error(w, string(oauth.ServerError), http.StatusInternalServerError)
+			return
+		}
+		header := w.Header()
+		header.Set("Content-Type", contentType)
+		header.Set("Access-Control-Allow-Origin", "*")
+		// Five minutes, in seconds: our own choice, far below any key's overlap at rotation.
+		header.Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(body)
+	})
+}
+
+func describe(s Server) metadata {
+	signing, keyManagement, encryption := names(jose.SignatureAlgorithms()), names(jose.KeyManagementAlgorithms()), names(jose.ContentEncryptions())
+	methods := []string{oauth.AuthPrivateKeyJWT, oauth.AuthTLSClient, oauth.AuthSelfSignedTLS}
+	return metadata{
+		Issuer:                s.Issuer,
+		AuthorizationEndpoint: s.Issuer + PathAuthorization,
+		PAREndpoint:           s.Issuer + PathPAR,
+		TokenEndpoint:         s.Issuer + PathToken,
+		UserinfoEndpoint:      s.Issuer + PathUserinfo,
+		RevocationEndpoint:    s.Issuer + PathRevocation,
+		JWKSURI:               s.Issuer + PathJWKS,
+		MTLSEndpointAliases:   aliases(s.MTLSBaseURL),
+
+		RequirePushedAuthorizationRequests: true,
+		AuthorizationResponseIss:           true,
+		CertificateBoundAccessTokens:       true,
+		RequestParameterSupported:          true,
+
+		Scopes:               s.Scopes,
+		ResponseTypes:        []string{oauth.ResponseTypeCode},
+		ResponseModes:        []string{oauth.ResponseModeQuery, oauth.ResponseModeJWT, oauth.ResponseModeQueryJWT},
+		GrantTypes:           fapi.SupportedGrantTypes(),
+		SubjectTypes:         []string{"public"},
+		CodeChallengeMethods: []string{oauth.CodeChallengeMethodS256},
+		PromptValues:         []string{"none", "login", "consent", "select_account"},
+		Claims:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr"},
+
+		TokenEndpointAuthMethods:      methods,
+		TokenEndpointAuthSigningAlgs:  signing,
+		RevocationEndpointAuthMethods: methods,
+		RevocationEndpointSigningAlgs: signing,
+		DPoPSigningAlgs:               signing,
+		RequestObjectSigningAlgs:      signing,
+		RequestObjectEncryptionAlgs:   keyManagement,
+		RequestObjectEncryptionEncs:   encryption,
+		AuthorizationSigningAlgs:      signing,
+		AuthorizationEncryptionAlgs:   keyManagement,
+		AuthorizationEncryptionEncs:   encryption,
+		IDTokenSigningAlgs:            signing,
+		IDTokenEncryptionAlgs:         keyManagement,
+		IDTokenEncryptionEncs:         encryption,
+	}
+}
+
+// aliases are every endpoint that authenticates a client or binds a token
+// (RFC 8705, 5), and never the authorization endpoint.
+func aliases(base string) map[string]string {
+	return map[string]string{
+		"pushed_authorization_request_endpoint": base + PathPAR,
+		"token_endpoint":                        base + PathToken,
+		"userinfo_endpoint":                     base + PathUserinfo,
+		"revocation_endpoint":                   base + PathRevocation,
+	}
+}
+
+func names[S ~string](values []S) []string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return texts
+}

@@ -1,0 +1,113 @@
+// Package par is the pushed authorization request endpoint (RFC 9126), the one
+// door for authorization requests (FAPI 2.0 Security Profile, 5.3.2.2-2).
+package par
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/store"
+)
+
+// Handler serves the endpoint.
+type Handler struct {
+	Front          *endpoint.Front
+	Responder      *endpoint.Responder
+	RequestObjects *RequestObjects
+	Store          store.PushedRequests
+	// Resources are the resource indicators that tokens are issued for.
+	Resources []string
+	Now       func() time.Time
+}
+
+// response is RFC 9126, 2.2.
+type response struct {
+	RequestURI string `json:"request_uri"`
+	// ExpiresIn is in seconds.
+	ExpiresIn int `json:"expires_in"`
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	pushed, refusal := h.push(w, r)
+	if refusal != nil {
+		h.Responder.Refuse(w, r, refusal)
+		return
+	}
+	h.Responder.JSON(w, http.StatusCreated, pushed)
+}
+
+func (h *Handler) push(w http.ResponseWriter, r *http.Request) (response, *oauth.Error) {
+	request, refusal := h.Front.Accept(w, r)
+	if refusal != nil {
+		return response{}, refusal
+	}
+	parameters, signed, refusal := h.parameters(r.Context(), request)
+	if refusal != nil {
+		return response{}, refusal
+	}
+	facts := fapi.PushedRequest{
+		Client: request.Caller.Client, Parameters: parameters, Signed: signed,
+		ProofJKT: request.ProofJKT, Resources: h.Resources,
+	}
+	if refusal := fapi.CheckPushedRequest(facts); refusal != nil {
+		return response{}, refusal
+	}
+	return h.keep(r.Context(), authorizationRequest(facts))
+}
+
+// parameters are the request object's where one was sent, the form's otherwise.
+func (h *Handler) parameters(ctx context.Context, request endpoint.Request) (oauth.Form, bool, *oauth.Error) {
+	if !request.Form.Has(oauth.ParamRequest) {
+		return request.Form, false, nil
+	}
+	if duplicates := request.Form.Duplicates(); len(duplicates) > 0 {
+		return oauth.Form{}, false, oauth.Refuse(oauth.InvalidRequest, "RFC6749-3.1", "no parameter is sent more than once")
+	}
+	if request.Form.Has(oauth.ParamRequestURI) {
+		return oauth.Form{}, false, oauth.Refuse(oauth.InvalidRequest, "PAR-2.1", "request_uri is not sent to this endpoint")
+	}
+	parameters, refusal := h.RequestObjects.Open(ctx, request.Form.Get(oauth.ParamRequest), request.Caller.Client)
+	return parameters, true, refusal
+}
+
+// authorizationRequest reads parameters that the rule book has accepted.
+func authorizationRequest(facts fapi.PushedRequest) store.AuthorizationRequest {
+	p := facts.Parameters
+	jkt := p.Get(oauth.ParamDPoPJKT)
+	if jkt == "" {
+		jkt = facts.ProofJKT
+	}
+	return store.AuthorizationRequest{
+		ClientID:      facts.Client.ID(),
+		RedirectURI:   p.Get(oauth.ParamRedirectURI),
+		ResponseMode:  facts.ResponseMode(),
+		Scope:         oauth.SpaceSeparated(p.Get(oauth.ParamScope)),
+		State:         p.Get(oauth.ParamState),
+		Nonce:         p.Get(oauth.ParamNonce),
+		CodeChallenge: p.Get(oauth.ParamCodeChallenge),
+		DPoPJKT:       jkt,
+		Prompt:        oauth.SpaceSeparated(p.Get(oauth.ParamPrompt)),
+		MaxAge:        facts.MaxAge(),
+		ACRValues:     oauth.SpaceSeparated(p.Get(oauth.ParamACRValues)),
+		LoginHint:     p.Get(oauth.ParamLoginHint),
+		UILocales:     oauth.SpaceSeparated(p.Get(oauth.ParamUILocales)),
+		Resource:      p.All(oauth.ParamResource),
+	}
+}
+
+// keep stores the request under the digest of a fresh request_uri.
+func (h *Handler) keep(ctx context.Context, request store.AuthorizationRequest) (response, *oauth.Error) {
+	reference := oauth.NewSecret()
+	uri := oauth.RequestURIPrefix + reference.Reveal()
+	err := h.Store.PushRequest(ctx, store.PushedRequest{
+		URI: oauth.SecretFrom(uri).Digest(), Request: request, ExpiresAt: h.Now().Add(fapi.RequestURILifetime),
+	})
+	if err != nil {
+		return response{}, oauth.AsError(err)
+	}
+	return response{RequestURI: uri, ExpiresIn: int(fapi.RequestURILifetime / time.Second)}, nil
+}

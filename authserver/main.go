@@ -1,0 +1,44 @@
+// Command authserver is the FAPI 2.0 authorization server. It knows nothing of
+// Kubernetes: it reads a file, a database and its own sockets.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/config"
+	"github.com/fapi-operator/fapi-operator/authserver/server"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "authserver:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, arguments []string) error {
+	flags, err := config.ParseFlags(arguments, os.Stderr)
+	if err != nil {
+		return err
+	}
+	settings, err := config.Load(flags.File)
+	if err != nil || flags.CheckOnly {
+		return err
+	}
+	log := settings.Log.Logger(os.Stderr)
+	running, err := server.New(ctx, settings, time.Now, log)
+	if err != nil {
+		return err
+	}
+	return running.Run(ctx)
+}

@@ -1,0 +1,121 @@
+package server
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fapi-operator/fapi-operator/authserver/clientauth"
+	"github.com/fapi-operator/fapi-operator/authserver/clientauth/jwksuri"
+	"github.com/fapi-operator/fapi-operator/authserver/dpop"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
+	"github.com/fapi-operator/fapi-operator/authserver/interaction"
+	"github.com/fapi-operator/fapi-operator/authserver/keys"
+	"github.com/fapi-operator/fapi-operator/authserver/mtls"
+	"github.com/fapi-operator/fapi-operator/authserver/token"
+)
+
+// parts are what the endpoints are made of.
+type parts struct {
+	*Server
+	registry   *prometheus.Registry
+	responder  *endpoint.Responder
+	front      *endpoint.Front
+	clients    *directory
+	clientKeys *jwksuri.Source
+	ring       *keys.Ring
+	minter     *token.Minter
+	verifier   *token.Verifier
+	users      *interaction.Users
+}
+
+func (s *Server) parts(ctx context.Context) (*parts, error) {
+	ring, err := s.openKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	users, err := interaction.LoadUsers(s.config.Users.File)
+	if err != nil {
+		return nil, err
+	}
+	bundles, err := trustBundles(s.config.TrustBundles)
+	if err != nil {
+		return nil, err
+	}
+	clients, err := newDirectory(s.store, s.config.Limits(), s.log)
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{
+		Server: s, registry: prometheus.NewRegistry(), ring: ring, users: users, clients: clients,
+		clientKeys: jwksuri.New(s.jwksURIConfig()),
+		minter:     &token.Minter{Issuer: s.config.Issuer, Signer: ring.Signer, Now: s.now},
+		verifier:   &token.Verifier{Issuer: s.config.Issuer, Keys: ring.PublicKeys, Now: s.now},
+	}
+	p.responder = endpoint.NewResponder(s.log, p.registry)
+	p.front = p.newFront(&mtls.Verifier{Bundles: bundles, Now: s.now})
+	return p, nil
+}
+
+func (s *Server) openKeys(ctx context.Context) (*keys.Ring, error) {
+	encryption, err := keys.ReadKeyEncryptionKeys(s.config.KeyEncryptionKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if encryption.ReadableByOthers() {
+		s.log.Warn("the file of the key-encryption key can be read by others; mount it with mode 0400", "file", s.config.KeyEncryptionKeyFile)
+	}
+	return keys.Open(ctx, s.store, encryption, s.now())
+}
+
+func (p *parts) newFront(certificates *mtls.Verifier) *endpoint.Front {
+	return &endpoint.Front{
+		Authenticator: &clientauth.Authenticator{
+			Issuer: p.config.Issuer, Clients: p.clients, Keys: p.clientKeys, Replay: p.store,
+			VerifyCertificate: certificates.Verify, Now: p.now,
+		},
+		DPoP:     &dpop.Verifier{Replay: p.store, Now: p.now},
+		BaseURLs: []string{origin(p.config.Issuer), origin(p.config.MTLSBaseURL)},
+	}
+}
+
+func (s *Server) jwksURIConfig() jwksuri.Config {
+	networks := make([]netip.Prefix, 0, len(s.config.JWKSURI.AllowedCIDRs))
+	for _, cidr := range s.config.JWKSURI.AllowedCIDRs {
+		networks = append(networks, cidr.Prefix)
+	}
+	return jwksuri.Config{AllowedNetworks: networks, AllowedHosts: s.config.JWKSURI.AllowedHosts, Now: s.now}
+}
+
+// claims gives all that is known of a person.
+func (p *parts) claims(_ context.Context, subject string) (map[string]any, error) {
+	user, _ := p.users.BySubject(subject)
+	encoded, err := json.Marshal(user.Claims)
+	if err != nil {
+		return nil, fmt.Errorf("encode a person's claims: %w", err)
+	}
+	claims := map[string]any{}
+	return claims, json.Unmarshal(encoded, &claims)
+}
+
+// trustBundles reads the PEM files of trust anchors, by name.
+func trustBundles(files map[string]string) (map[string]*x509.CertPool, error) {
+	bundles := make(map[string]*x509.CertPool, len(files))
+	for name, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read trust bundle %s: %w", name, err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("trust bundle %s: %s holds no certificate in PEM", name, file)
+		}
+		bundles[name] = pool
+	}
+	return bundles, nil
+}

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/authorize"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/discovery"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/par"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/register"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/revoke"
+	tokenendpoint "github.com/fapi-operator/fapi-operator/authserver/endpoint/token"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/userinfo"
+	"github.com/fapi-operator/fapi-operator/authserver/interaction"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+)
+
+const pathInteraction = "/interaction"
+
+// publicRoutes is all that browsers and clients without a certificate call.
+func (p *parts) publicRoutes() (http.Handler, error) {
+	mux := http.NewServeMux()
+	base := path(p.config.Issuer)
+	if err := p.routeDiscovery(mux, base); err != nil {
+		return nil, err
+	}
+	pages := p.pages(base)
+	mux.Handle("GET "+base+discovery.PathAuthorization, p.authorize(pages))
+	mux.Handle(base+pathInteraction+"/", pages.Handler())
+	p.routeClientEndpoints(mux, base)
+	return withHSTS(mux), nil
+}
+
+// mtlsRoutes are the mtls_endpoint_aliases (RFC 8705, 5).
+func (p *parts) mtlsRoutes() http.Handler {
+	mux := http.NewServeMux()
+	p.routeClientEndpoints(mux, path(p.config.MTLSBaseURL))
+	return withHSTS(mux)
+}
+
+// privateRoutes is what the operator calls.
+func (p *parts) privateRoutes() http.Handler {
+	return &register.Handler{
+		Store: p.store, Limits: p.config.Limits(), Issuer: p.config.Issuer, Now: p.now, Log: p.log,
+	}
+}
+
+func (p *parts) healthRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := p.store.Ping(r.Context()); err != nil {
+			http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+		}
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// routeDiscovery serves one document at both addresses: OpenID Connect
+// Discovery, 4 appends its well-known path to the issuer's, RFC 8414, 3 puts its
+// own before it.
+func (p *parts) routeDiscovery(mux *http.ServeMux, base string) error {
+	scopes := append(p.config.ScopeNames(), oauth.ScopeOpenID, oauth.ScopeOfflineAccess)
+	slices.Sort(scopes)
+	metadata, err := discovery.Metadata(discovery.Server{
+		Issuer: p.config.Issuer, MTLSBaseURL: p.config.MTLSBaseURL, Scopes: slices.Compact(scopes),
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle("GET "+base+"/.well-known/openid-configuration", metadata)
+	mux.Handle("GET /.well-known/oauth-authorization-server"+base, metadata)
+	mux.Handle("GET "+base+discovery.PathJWKS, discovery.Keys(p.ring.PublicKeys))
+	return nil
+}
+
+// routeClientEndpoints are the endpoints that authenticate a client or a token.
+// They are the same on both listeners; only the mtls one has certificates.
+func (p *parts) routeClientEndpoints(mux *http.ServeMux, base string) {
+	handle := func(path string, handler http.Handler, methods ...string) {
+		mux.Handle(base+path, p.responder.Preflight(p.store, p.responder.Methods(handler, methods...)))
+	}
+	handle(discovery.PathPAR, p.par(), http.MethodPost)
+	handle(discovery.PathToken, p.token(), http.MethodPost)
+	handle(discovery.PathRevocation, p.revoke(), http.MethodPost)
+	handle(discovery.PathUserinfo, p.userinfo(), http.MethodGet, http.MethodPost)
+}
+
+func (p *parts) par() http.Handler {
+	return &par.Handler{
+		Front: p.front, Responder: p.responder, Store: p.store, Now: p.now,
+		Resources: []string{p.config.DefaultResource},
+		RequestObjects: &par.RequestObjects{
+			Issuer: p.config.Issuer, Keys: p.clientKeys, DecryptionKeys: p.ring.DecryptionKeys, Now: p.now,
+		},
+	}
+}
+
+func (p *parts) token() http.Handler {
+	return &tokenendpoint.Handler{
+		Front: p.front, Responder: p.responder, Grants: p.store, Minter: p.minter, Keys: p.clientKeys,
+		Issuer: p.config.Issuer, DefaultResource: p.config.DefaultResource,
+		RefreshTokenLifetime: p.config.RefreshToken.Lifetime, Now: p.now,
+	}
+}
+
+func (p *parts) revoke() http.Handler {
+	return &revoke.Handler{Front: p.front, Responder: p.responder, Grants: p.store, AccessTokens: p.verifier, Now: p.now}
+}
+
+func (p *parts) userinfo() http.Handler {
+	return &userinfo.Handler{
+		Front: p.front, Responder: p.responder, AccessTokens: p.verifier, Grants: p.store,
+		Clients: p.clients, Issuer: p.config.Issuer, Claims: p.claims, Now: p.now,
+	}
+}
+
+func (p *parts) authorize(pages *interaction.Pages) http.Handler {
+	return &authorize.Handler{
+		Store: p.store, Clients: p.clients, Responder: p.responder,
+		Begin: pages.Begin, ShowError: showError(pages), Now: p.now,
+	}
+}
+
+func (p *parts) pages(base string) *interaction.Pages {
+	pages := &interaction.Pages{
+		Interactions: p.store, Sessions: p.store, Clients: p.clients,
+		Users: p.users, Throttle: interaction.NewThrottle(), Now: p.now, Log: p.log,
+		PathPrefix: base + pathInteraction, ServiceName: host(p.config.Issuer), ScopeDescriptions: p.config.ScopeDescriptions(),
+	}
+	finisher := &authorize.Finisher{
+		Issuer: p.config.Issuer, Store: p.store, Clients: p.clients, Responder: p.responder,
+		Keys: p.clientKeys, Minter: p.minter, ShowError: showError(pages),
+		GrantLifetime: p.config.RefreshToken.Lifetime, Now: p.now,
+	}
+	pages.Finish = func(w http.ResponseWriter, r *http.Request, outcome interaction.Outcome) {
+		finish(finisher, w, r, outcome)
+	}
+	return pages
+}
+
+func finish(finisher *authorize.Finisher, w http.ResponseWriter, r *http.Request, outcome interaction.Outcome) {
+	if outcome.Approved {
+		finisher.Approve(w, r, outcome.Interaction, outcome.Scope)
+		return
+	}
+	finisher.Refuse(w, r, outcome.Interaction, outcome.Error)
+}
+
+func showError(pages *interaction.Pages) func(http.ResponseWriter, *http.Request, *oauth.Error) {
+	return func(w http.ResponseWriter, r *http.Request, refusal *oauth.Error) {
+		pages.RenderError(w, r, refusal.Code.Status(), refusal)
+	}
+}
+
+// withHSTS keeps browsers on TLS for two years, in seconds (FAPI 2.0 Security
+// Profile, 5.2.3-1; RFC 6797).
+func withHSTS(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", "max-age=63072000")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// parsed parses a URL that the configuration has validated.
+func parsed(validated string) *url.URL {
+	u, err := url.Parse(validated)
+	if err != nil {
+		return &url.URL{}
+	}
+	return u
+}
+
+func path(validated string) string { return parsed(validated).Path }
+func host(validated string) string { return parsed(validated).Hostname() }
+
+// origin is the URL without its path: a request's path has the base's in it.
+func origin(validated string) string {
+	u := parsed(validated)
+	return u.Scheme + "://" + u.Host
+}
