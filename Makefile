@@ -1,0 +1,49 @@
+# What can be done here. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The race detector needs cgo.
+export CGO_ENABLED = 1
+TOOL := go tool -modfile=hack/tools/go.mod
+
+.PHONY: help
+help: ## List what can be done
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the operator and the authorization server into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/operator .
+	CGO_ENABLED=0 go build -trimpath -o bin/authserver ./authserver
+
+.PHONY: test
+test: prerequisites controlplane ## Run every test, with the race detector
+	go test -race -timeout 20m ./...
+
+.PHONY: demo
+demo: controlplane ## Run the whole main job on this machine; ONCE=1 ends when it has held
+	go run ./hack/demo $(if $(ONCE),--once)
+
+.PHONY: verify
+verify: ## Check generated files, formatting, lint, module files and import walls
+	hack/verify-generated
+	hack/verify-walls
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: generate
+generate: ## Write generated files: deepcopy, CRD, RBAC, webhook configuration, rule table
+	$(TOOL) controller-gen object crd paths=./api/v1alpha1 output:crd:dir=config/crd/bases output:object:dir=api/v1alpha1
+	$(TOOL) controller-gen rbac:roleName=operator paths=./controllers paths=. output:rbac:dir=config/rbac
+	$(TOOL) controller-gen webhook paths=./webhook output:webhook:dir=config/webhook
+	go generate ./authserver/...
+
+.PHONY: controlplane
+controlplane: ## Build etcd, kube-apiserver and cert-manager from their modules (minutes the first time)
+	@hack/controlplane/build >/dev/null
+
+.PHONY: prerequisites
+prerequisites: ## Install a C compiler, which the race detector needs, where it is missing
+	@command -v gcc >/dev/null || { echo "installing gcc and libc6-dev (for go test -race)"; apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
+
+.PHONY: clean
+clean: ## Remove what was built here
+	rm -rf bin .cache
