@@ -1,0 +1,213 @@
+package fapitest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+)
+
+// Client is a FAPI client of one authorization server. Set its fields before it
+// is used first; Misbehave and Identity may change between steps.
+type Client struct {
+	Identity
+	// Issuer is the server's issuer identifier: all else is discovered.
+	Issuer string
+	// Roots vouch for the server's certificates.
+	Roots *x509.CertPool
+	Now   func() time.Time
+	// Misbehave is how the client departs from what is right.
+	Misbehave Misbehave
+	// Dial connects; nil connects to the address as it is.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	mu         sync.Mutex
+	metadata   *Metadata
+	keys       *jose.KeySet
+	transports map[*tls.Certificate]*http.Client
+}
+
+// call is one request to an endpoint that authenticates a client or a token.
+type call struct {
+	step   string // the endpoint's metadata member
+	method string
+	url    string
+	form   url.Values
+	header http.Header
+	// mutual presents the certificate.
+	mutual bool
+}
+
+// send makes the request and reads the answer, whatever it is.
+func (c *Client) send(ctx context.Context, request call) (*http.Response, []byte, error) {
+	target := request.url
+	if c.Misbehave.Endpoint != nil {
+		target = c.Misbehave.Endpoint(target)
+	}
+	var body io.Reader
+	if request.form != nil {
+		body = strings.NewReader(request.form.Encode())
+	}
+	message, err := http.NewRequestWithContext(ctx, request.method, target, body)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", request.step, err)
+	}
+	if request.header != nil {
+		message.Header = request.header
+	}
+	if request.form != nil {
+		message.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	message.Header.Set("Accept", "application/json")
+	apply(c.Misbehave.Header, message.Header)
+	return c.exchange(request, message)
+}
+
+func (c *Client) exchange(request call, message *http.Request) (*http.Response, []byte, error) {
+	response, err := c.transport(request.mutual).Do(message)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", request.step, err)
+	}
+	defer func() { _ = response.Body.Close() }() // All that counts has been read by then.
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: read the answer: %w", request.step, err)
+	}
+	return response, text, nil
+}
+
+// callJSON makes the request and decodes an answer with the wanted status;
+// anything else becomes an *ErrorResponse.
+func (c *Client) callJSON(ctx context.Context, request call, status int, into any) error {
+	_, err := c.callWithHeader(ctx, request, status, into)
+	return err
+}
+
+// callWithHeader also gives the answer's header.
+func (c *Client) callWithHeader(ctx context.Context, request call, status int, into any) (http.Header, error) {
+	response, body, err := c.send(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != status {
+		return response.Header, readError(request.step, response, body)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return response.Header, mustBeRefused("%s answers what is not JSON: %v", request.step, err)
+	}
+	return response.Header, nil
+}
+
+// transport gives the HTTP client for the certificate that is presented now; one
+// that presents none keeps its own connections.
+func (c *Client) transport(mutual bool) *http.Client {
+	certificate := c.Certificate
+	switch {
+	case !mutual || c.Misbehave.WithoutCertificate:
+		certificate = nil
+	case c.Misbehave.Certificate != nil:
+		certificate = c.Misbehave.Certificate
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.transports[certificate]; known != nil {
+		return known
+	}
+	if c.transports == nil {
+		c.transports = map[*tls.Certificate]*http.Client{}
+	}
+	made := c.newTransport(certificate)
+	c.transports[certificate] = made
+	return made
+}
+
+func (c *Client) newTransport(certificate *tls.Certificate) *http.Client {
+	settings := &tls.Config{RootCAs: c.Roots, Time: c.Now, MinVersion: tls.VersionTLS12}
+	if certificate != nil {
+		// Whatever authorities the server names: it names none, and decides itself.
+		settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
+	}
+	return &http.Client{
+		Transport:     &http.Transport{TLSClientConfig: settings, ForceAttemptHTTP2: true, DialContext: c.Dial},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       time.Minute,
+	}
+}
+
+// Close drops the client's idle connections.
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, transport := range c.transports {
+		transport.CloseIdleConnections()
+	}
+}
+
+// authenticate adds to a form what says who the client is.
+func (c *Client) authenticate(form url.Values) error {
+	form.Set(oauth.ParamClientID, c.ClientID)
+	if c.authenticatesByTLS() {
+		return nil
+	}
+	assertion, err := c.assertion()
+	if err != nil {
+		return fmt.Errorf("make a client assertion: %w", err)
+	}
+	form.Set(oauth.ParamClientAssertionType, oauth.ClientAssertionTypeJWT)
+	form.Set(oauth.ParamClientAssertion, assertion)
+	return nil
+}
+
+// assertionLifetime is a minute, as RFC 7523 clients commonly do.
+const assertionLifetime = time.Minute
+
+func (c *Client) assertion() (string, error) {
+	now := c.Now()
+	claims := Claims{
+		"iss": c.ClientID, "sub": c.ClientID, "aud": c.Issuer, "jti": oauth.NewSecret().Reveal(),
+		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(assertionLifetime).Unix(),
+	}
+	apply(c.Misbehave.Assertion, claims)
+	if c.Misbehave.SignAssertion != nil {
+		return c.Misbehave.SignAssertion(claims)
+	}
+	return c.SigningKey.Sign("", claims)
+}
+
+// proofHeader makes a DPoP proof for the request (RFC 9449, 4.2); an empty
+// header for a client that binds its tokens to a certificate.
+func (c *Client) proofHeader(method, target, accessToken string) (http.Header, error) {
+	header := http.Header{}
+	if c.DPoPKey == nil {
+		return header, nil
+	}
+	claims := Claims{"jti": oauth.NewSecret().Reveal(), "htm": method, "htu": target, "iat": c.Now().Unix()}
+	if accessToken != "" {
+		claims["ath"] = base64URLSHA256(accessToken)
+	}
+	apply(c.Misbehave.Proof, claims)
+	proof, err := c.signProof(claims)
+	if err != nil {
+		return nil, fmt.Errorf("make a DPoP proof: %w", err)
+	}
+	header.Set("DPoP", proof)
+	return header, nil
+}
+
+func (c *Client) signProof(claims Claims) (string, error) {
+	if c.Misbehave.SignProof != nil {
+		return c.Misbehave.SignProof(claims)
+	}
+	return c.DPoPKey.SignWithEmbeddedKey(oauth.TypeDPoP, claims)
+}

@@ -1,0 +1,246 @@
+package fapitest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/fapi-operator/fapi-operator/authserver/config"
+	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
+	"github.com/fapi-operator/fapi-operator/authserver/registrar"
+	"github.com/fapi-operator/fapi-operator/authserver/server"
+)
+
+// Server is the real authorization server, in process: its four listeners on the
+// loopback interface, an SQLite file, certificates of its own authority, one
+// user, and a clock that the test moves.
+type Server struct {
+	Issuer      string
+	MTLSBaseURL string
+	HealthURL   string
+	// ConfigFile is the file that the server was configured from.
+	ConfigFile string
+	// Authority issued the server's certificates, and issues clients'.
+	Authority *testca.Authority
+	Clock     *Clock
+	// Person is the one user.
+	Person Person
+	// Registrar registers clients at the private listener, over mutual TLS.
+	Registrar *registrar.Registrar
+
+	log    *lockedBuffer
+	config config.Config
+	stop   func()
+}
+
+// operatorSAN names the registrar in its certificate.
+const operatorSAN = "urn:example:operator"
+
+// DefaultResource is the audience of access tokens.
+const DefaultResource = "https://api.bank.example"
+
+// StartServer starts a server that ends with the test.
+func StartServer(t testing.TB) *Server {
+	t.Helper()
+	s := Prepare(t)
+	s.Start(t)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Prepare writes the files of a server and does not start it.
+func Prepare(t testing.TB) *Server {
+	t.Helper()
+	now := time.Now()
+	s := &Server{
+		Authority: testca.New(t, "test authority", now), Clock: NewClock(now), log: &lockedBuffer{},
+		Person: Person{Username: "alice", Password: "correct horse battery staple"},
+	}
+	s.writeFiles(t)
+	loaded, err := config.Load(s.ConfigFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.config = loaded
+	t.Cleanup(func() { s.showLog(t) })
+	return s
+}
+
+// Start starts the server at its addresses, with what its store holds.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	running, err := server.New(ctx, s.config, s.Clock.Now, slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		cancel()
+		t.Fatalf("start the server: %v", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- running.Run(ctx) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the server ended: %v", err)
+		}
+	})
+}
+
+// Stop ends the server; its store stays.
+func (s *Server) Stop() { s.stop() }
+
+// Log is what the server has logged.
+func (s *Server) Log() string { return s.log.String() }
+
+func (s *Server) showLog(t testing.TB) {
+	if t.Failed() {
+		t.Logf("the server's log:\n%s", s.log.String())
+	}
+}
+
+// settings are what the configuration's template is filled with.
+type settings struct {
+	Directory                     string
+	Public, MTLS, Private, Health int
+}
+
+var configuration = template.Must(template.New("config").Parse(`
+issuer: https://localhost:{{.Public}}
+mtlsBaseURL: https://localhost:{{.MTLS}}
+listeners:
+  public:
+    address: 127.0.0.1:{{.Public}}
+    tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
+  mtls:
+    address: 127.0.0.1:{{.MTLS}}
+    tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
+  private:
+    address: 127.0.0.1:{{.Private}}
+    tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
+    clientCAFile: {{.Directory}}/ca.crt
+    allowedClientSANs: ["` + operatorSAN + `"]
+  health:
+    address: 127.0.0.1:{{.Health}}
+store:
+  sqlite: {path: {{.Directory}}/authserver.db}
+keyEncryptionKeyFile: {{.Directory}}/key-encryption-key
+users: {file: {{.Directory}}/users.yaml}
+trustBundles: {partners: {{.Directory}}/ca.crt}
+defaultResource: ` + DefaultResource + `
+scopes:
+  openid: {description: Know who you are}
+  offline_access: {description: Keep access when you are away}
+  accounts: {description: See your accounts}
+  payments: {description: Prepare payments}
+  profile: {description: Know your name}
+log: {level: debug, format: text}
+`))
+
+func (s *Server) writeFiles(t testing.TB) {
+	t.Helper()
+	directory := t.TempDir()
+	filled := settings{directory, freePort(t), freePort(t), freePort(t), freePort(t)}
+	s.Authority.Server(t).Write(t, directory)
+	testca.WriteFile(t, directory, "ca.crt", s.Authority.PEM())
+	testca.WriteFile(t, directory, "key-encryption-key", keyEncryptionKey())
+	testca.WriteFile(t, directory, "users.yaml", fmt.Appendf(nil,
+		"users:\n- username: %s\n  passwordHash: %s\n  claims: {name: Alice Example, email: alice@bank.example}\n",
+		s.Person.Username, cheapHash(s.Person.Password)))
+	var text bytes.Buffer
+	if err := configuration.Execute(&text, filled); err != nil {
+		t.Fatal(err)
+	}
+	s.ConfigFile = testca.WriteFile(t, directory, "config.yaml", text.Bytes())
+	s.Issuer = fmt.Sprintf("https://localhost:%d", filled.Public)
+	s.MTLSBaseURL = fmt.Sprintf("https://localhost:%d", filled.MTLS)
+	s.HealthURL = fmt.Sprintf("http://127.0.0.1:%d", filled.Health)
+	s.connectRegistrar(t, filled)
+}
+
+func (s *Server) connectRegistrar(t testing.TB, filled settings) {
+	t.Helper()
+	certificateFile, keyFile := s.Authority.Issue(t, testca.Leaf{URIs: []string{operatorSAN}}).Write(t, t.TempDir())
+	client, err := registrar.New(registrar.Config{
+		BaseURL: fmt.Sprintf("https://localhost:%d", filled.Private), CAFile: filepath.Join(filled.Directory, "ca.crt"),
+		CertificateFile: certificateFile, KeyFile: keyFile,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Registrar = client
+}
+
+// keyEncryptionKey is a fresh key in the form of the key file.
+func keyEncryptionKey() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // crypto/rand.Read never fails; it ends the process instead.
+	return []byte(base64.StdEncoding.EncodeToString(key) + "\n")
+}
+
+// cheapHash uses the least that a users' file may hold, so that tests are fast.
+func cheapHash(password string) string {
+	const memoryKiB, passes, threads, tagBytes = 7 << 10, 5, 1, 32
+	salt := []byte(strings.Repeat("s", 16))
+	tag := argon2.IDKey([]byte(password), salt, passes, memoryKiB, threads, tagBytes)
+	encode := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memoryKiB, passes, threads, encode(salt), encode(tag))
+}
+
+// freePort finds a port below the range from which Linux takes the ports of
+// outgoing connections, so that it is free also when the server starts again.
+func freePort(t testing.TB) int {
+	t.Helper()
+	const lowest, highest, attempts = 12000, 32000, 100
+	for range attempts {
+		offset, err := rand.Int(rand.Reader, big.NewInt(highest-lowest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := lowest + int(offset.Int64())
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return port
+	}
+	t.Fatal("found no free port")
+	return 0
+}
+
+// lockedBuffer is a log that is written and read at the same time.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(line []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(line)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
