@@ -155,7 +155,7 @@ func TestUndecodableTextIsRefusedWithItsLine(t *testing.T) {
 		"a list":             {"- issuer", "line 1", "another type"},
 		"two documents":      {required + "---\nissuer: x\n", "the file", "more than one"},
 		"unknown key":        {"issuer: https://a.example\nisuer: x\n", "line 2", `"isuer" is unknown`},
-		"unknown inner key":  {"log:\n  levle: info\n", "line 2", `"levle" is unknown`},
+		"unknown inner key":  {"log:\n  levels: info\n", "line 2", `"levels" is unknown`},
 		"key written twice":  {"issuer: https://a.example\nissuer: https://b.example\n", "line 2", "twice, first at line 1"},
 		"inner key twice":    {"log:\n  level: info\n  level: debug\n", "line 3", "twice"},
 		"scope twice":        {"scopes:\n  a: {description: x}\n  a: {description: y}\n", "line 3", "twice"},

@@ -45,7 +45,7 @@ func TestTheSchemaRefusesWhatAnEditorCanSee(t *testing.T) {
 		"http issuer":       {"issuer: https://", "issuer: http://"},
 		"trailing slash":    {"issuer: https://auth.bank.example", "issuer: https://auth.bank.example/"},
 		"unknown key":       {"issuer:", "isuer: x\nissuer:"},
-		"unknown inner key": {"  level: info", "  levle: info"},
+		"unknown inner key": {"  level: info", "  levels: info"},
 		"days":              {"lifetime: 2160h", "lifetime: 90d"},
 		"level":             {"level: info", "level: loud"},
 		"no SAN":            {"      - fapi-operator.fapi-system.svc\n      - spiffe://cluster.local/ns/fapi-system/sa/fapi-operator\n", "      []\n"},

@@ -2,7 +2,6 @@ package fapi
 
 import (
 	"encoding/base64"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -246,20 +245,4 @@ func within(values, allowed []string) bool {
 func isSHA256Base64URL(text string) bool {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	return err == nil && len(raw) == 32
-}
-
-// sameLoopbackRedirect compares http redirect URIs of native clients with the
-// port left out: RFC 8252, 7.3 has the server allow any port at the time of the
-// request, since the client gets one from its operating system.
-func sameLoopbackRedirect(registered, requested string) bool {
-	a, errA := url.Parse(registered)
-	b, errB := url.Parse(requested)
-	if errA != nil || errB != nil || a.Scheme != "http" || b.Scheme != "http" {
-		return false
-	}
-	if a.Hostname() != b.Hostname() || !slices.Contains([]string{"127.0.0.1", "::1"}, a.Hostname()) {
-		return false
-	}
-	a.Host, b.Host = "", ""
-	return a.String() == b.String()
 }

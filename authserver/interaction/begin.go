@@ -1,6 +1,8 @@
 package interaction
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -33,7 +35,7 @@ func (p *Pages) Begin(w http.ResponseWriter, r *http.Request, interaction store.
 	interaction.ID = v.secret.Digest()
 	interaction.ExpiresAt = now.Add(fapi.InteractionLifetime)
 	interaction.Authentication = reusable(authentication, interaction.Request, now)
-	if err := p.Interactions.BeginInteraction(r.Context(), interaction); err != nil {
+	if err := p.keep(r.Context(), interaction); err != nil {
 		p.renderFailure(w, r, err)
 		return
 	}
@@ -47,6 +49,16 @@ func (p *Pages) Begin(w http.ResponseWriter, r *http.Request, interaction store.
 		return
 	}
 	p.redirect(w, r, consentPath, v.handle)
+}
+
+// keep keeps the interaction. Its pushed request may have gone since it was read,
+// when it expired in that moment or its client was deleted.
+func (p *Pages) keep(ctx context.Context, interaction store.Interaction) error {
+	err := p.Interactions.BeginInteraction(ctx, interaction)
+	if errors.Is(err, store.ErrNotFound) {
+		return oauth.Refuse(oauth.InvalidRequestURI, "RFC9126-2.2", "the request_uri has expired").WithCause(err)
+	}
+	return err
 }
 
 // reusable gives the authentication back if the request is content with it.

@@ -201,3 +201,9 @@ func TestADeletedClientGetsNothing(t *testing.T) {
 		t.Errorf("%d outcomes for a deleted client", n)
 	}
 }
+
+func TestARequestThatIsGoneCannotBegin(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.browser().get(s.server.URL+"/authorize?request_uri=gone").requireMessage(t, http.StatusBadRequest, "error", "invalid_request_uri")
+}

@@ -14,9 +14,10 @@ type message struct {
 	Heading     string
 	Description string
 	Advice      string
-	// Code and Rule are for the client's developer; empty where no OAuth error is meant.
-	Code oauth.ErrorCode
-	Rule oauth.RuleID
+	// Code, Detail and Rule are for the client's developer; empty where no OAuth error is meant.
+	Code   oauth.ErrorCode
+	Detail string
+	Rule   oauth.RuleID
 }
 
 const (
@@ -89,12 +90,12 @@ func (p *Pages) renderUnforeseen(w http.ResponseWriter, r *http.Request, err err
 // are shown, and what to do; the cause is not.
 func (p *Pages) RenderError(w http.ResponseWriter, r *http.Request, status int, refusal *oauth.Error) {
 	p.renderMessage(w, r, status, message{
-		ID:          errorID,
-		Heading:     "This request cannot be completed",
-		Description: refusal.Description,
-		Advice:      advice(refusal.Code),
-		Code:        refusal.Code,
-		Rule:        refusal.Rule,
+		ID:      errorID,
+		Heading: "This request cannot be completed",
+		Advice:  advice(refusal.Code),
+		Code:    refusal.Code,
+		Detail:  refusal.Description,
+		Rule:    refusal.Rule,
 	})
 }
 

@@ -7,7 +7,7 @@ import (
 	"hash/maphash"
 )
 
-// ErrWrongCredentials: no such user, or another password. Which of the two is
+// ErrWrongCredentials means that no such user, or another password. Which of the two is
 // not told, by the answer nor by the time that it takes.
 var ErrWrongCredentials = errors.New("the username or the password is wrong")
 

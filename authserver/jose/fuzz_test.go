@@ -63,7 +63,7 @@ func FuzzDecrypt(f *testing.F) {
 		alg, _ := jose.ParseKeyManagementAlgorithm(key.Public().Algorithm())
 		for _, enc := range jose.ContentEncryptions() {
 			compact := must(jose.Encrypt([]byte("content"), "JWT", key.Public(), alg, enc))
-			f.Add(string(decodePart(f, compact, 0).json()), compact[strings.Index(compact, "."):])
+			f.Add(string(decodePart(f, compact, 0).json()), withoutHeader(compact))
 		}
 	}
 	f.Fuzz(func(t *testing.T, header, rest string) {

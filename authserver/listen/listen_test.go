@@ -3,6 +3,7 @@ package listen
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -59,7 +60,9 @@ func serve(t *testing.T, settings *tls.Config) (url string) {
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		_ = server.Close()
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serve: %v", err)
+		}
 	})
 	return "https://" + listener.Addr().String()
 }
@@ -265,7 +268,9 @@ func TestHealthIsServedWithoutTLS(t *testing.T) {
 	}
 	_ = response.Body.Close()
 	_ = server.Close()
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("serve: %v", err)
+	}
 }
 
 // logged collects log lines.

@@ -86,6 +86,8 @@ func (f Form) Names() []string {
 	return names
 }
 
-// SpaceSeparated splits a list such as scope at single spaces (RFC 6749, 3.3),
-// dropping empty items.
-func SpaceSeparated(list string) []string { return strings.Fields(list) }
+// SpaceSeparated splits a list such as scope at spaces, and at no other white
+// space (RFC 6749, 3.3), dropping empty items.
+func SpaceSeparated(list string) []string {
+	return slices.DeleteFunc(strings.Split(list, " "), func(item string) bool { return item == "" })
+}

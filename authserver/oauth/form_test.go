@@ -40,6 +40,13 @@ func TestFormRefusesWhatIsNone(t *testing.T) {
 	}
 }
 
+func TestListsAreSplitAtSpacesAlone(t *testing.T) {
+	t.Parallel()
+	if got := SpaceSeparated(" openid  accounts\tpayments "); !slices.Equal(got, []string{"openid", "accounts\tpayments"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func FuzzParseForm(f *testing.F) {
 	f.Add("grant_type=authorization_code&code=x")
 	f.Add("a=1&a=2&%41=3")

@@ -19,7 +19,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
-// requestTimeout bounds a call from dialling to the last byte; our own choice. A
+// requestTimeout bounds a call from dialing to the last byte; our own choice. A
 // reconciler that waits longer holds up other clients.
 const requestTimeout = 15 * time.Second
 

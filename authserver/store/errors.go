@@ -7,13 +7,13 @@ import (
 )
 
 var (
-	// ErrNotFound: there is none, or no longer.
+	// ErrNotFound means that there is none, or no longer.
 	ErrNotFound = errors.New("not found in the store")
-	// ErrAlreadyUsed: a single-use value was used before.
+	// ErrAlreadyUsed means that a single-use value was used before.
 	ErrAlreadyUsed = errors.New("already used")
-	// ErrAlreadyExists: the identifier is taken.
+	// ErrAlreadyExists means that the identifier is taken.
 	ErrAlreadyExists = errors.New("already exists")
-	// ErrPreconditionFailed: the client is not in the state that the caller has seen.
+	// ErrPreconditionFailed means that the client is not in the state that the caller has seen.
 	ErrPreconditionFailed = errors.New("the client has changed since it was read")
 )
 

@@ -4,7 +4,7 @@ import "strings"
 
 // personPrefix starts the subject of every person. A client_id starts with a
 // letter or a digit, and with client credentials it is the subject: so no client
-// can pass for a person (FAPI 2.0 Security Profile, 6; RFC 9068, 5).
+// can pass for a person (RFC 9700, 4.15; RFC 9068, 5).
 const personPrefix = "~"
 
 // PersonSubject makes a person's subject out of an account's identifier, which

@@ -9,7 +9,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
-// ErrExpired: the access token was valid once.
+// ErrExpired means that the access token was valid once.
 var ErrExpired = errors.New("the access token has expired")
 
 // Verifier verifies the access tokens of one issuer. It is safe for concurrent use.

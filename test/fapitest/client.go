@@ -49,8 +49,15 @@ type call struct {
 	mutual bool
 }
 
+// answer is a response that has been read.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
 // send makes the request and reads the answer, whatever it is.
-func (c *Client) send(ctx context.Context, request call) (*http.Response, []byte, error) {
+func (c *Client) send(ctx context.Context, request call) (answer, error) {
 	target := request.url
 	if c.Misbehave.Endpoint != nil {
 		target = c.Misbehave.Endpoint(target)
@@ -61,7 +68,7 @@ func (c *Client) send(ctx context.Context, request call) (*http.Response, []byte
 	}
 	message, err := http.NewRequestWithContext(ctx, request.method, target, body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", request.step, err)
+		return answer{}, fmt.Errorf("%s: %w", request.step, err)
 	}
 	if request.header != nil {
 		message.Header = request.header
@@ -74,17 +81,17 @@ func (c *Client) send(ctx context.Context, request call) (*http.Response, []byte
 	return c.exchange(request, message)
 }
 
-func (c *Client) exchange(request call, message *http.Request) (*http.Response, []byte, error) {
+func (c *Client) exchange(request call, message *http.Request) (answer, error) {
 	response, err := c.transport(request.mutual).Do(message)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", request.step, err)
+		return answer{}, fmt.Errorf("%s: %w", request.step, err)
 	}
 	defer func() { _ = response.Body.Close() }() // All that counts has been read by then.
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: read the answer: %w", request.step, err)
+		return answer{}, fmt.Errorf("%s: read the answer: %w", request.step, err)
 	}
-	return response, text, nil
+	return answer{status: response.StatusCode, header: response.Header, body: text}, nil
 }
 
 // callJSON makes the request and decodes an answer with the wanted status;
@@ -96,17 +103,17 @@ func (c *Client) callJSON(ctx context.Context, request call, status int, into an
 
 // callWithHeader also gives the answer's header.
 func (c *Client) callWithHeader(ctx context.Context, request call, status int, into any) (http.Header, error) {
-	response, body, err := c.send(ctx, request)
+	response, err := c.send(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode != status {
-		return response.Header, readError(request.step, response, body)
+	if response.status != status {
+		return response.header, readError(request.step, response)
 	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return response.Header, mustBeRefused("%s answers what is not JSON: %v", request.step, err)
+	if err := json.Unmarshal(response.body, into); err != nil {
+		return response.header, mustBeRefused("%s answers what is not JSON: %v", request.step, err)
 	}
-	return response.Header, nil
+	return response.header, nil
 }
 
 // transport gives the HTTP client for the certificate that is presented now; one

@@ -78,11 +78,11 @@ func (c *Client) serverKeys(ctx context.Context, refresh bool) (*jose.KeySet, er
 	if err != nil {
 		return nil, err
 	}
-	_, body, err := c.send(ctx, call{step: StepJWKS, method: http.MethodGet, url: metadata.JWKSURI})
+	response, err := c.send(ctx, call{step: StepJWKS, method: http.MethodGet, url: metadata.JWKSURI})
 	if err != nil {
 		return nil, err
 	}
-	fetched, err := jose.ParseKeySet(body)
+	fetched, err := jose.ParseKeySet(response.body)
 	if err != nil {
 		return nil, mustBeRefused("the server's keys: %v", err)
 	}

@@ -51,14 +51,14 @@ func mustBeRefused(format string, arguments ...any) error {
 }
 
 // readError reads a refusal; its form is checked, since a client depends on it.
-func readError(step string, response *http.Response, body []byte) error {
-	refusal := &ErrorResponse{Step: step, Status: response.StatusCode, Header: response.Header}
-	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+func readError(step string, response answer) error {
+	refusal := &ErrorResponse{Step: step, Status: response.status, Header: response.header}
+	mediaType, _, err := mime.ParseMediaType(response.header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {
-		return mustBeRefused("%s answers %d as %q, which is not JSON", step, response.StatusCode, response.Header.Get("Content-Type"))
+		return mustBeRefused("%s answers %d as %q, which is not JSON", step, response.status, response.header.Get("Content-Type"))
 	}
-	if err := json.Unmarshal(body, refusal); err != nil || refusal.Code == "" {
-		return mustBeRefused("%s answers %d without an error code", step, response.StatusCode)
+	if err := json.Unmarshal(response.body, refusal); err != nil || refusal.Code == "" {
+		return mustBeRefused("%s answers %d without an error code", step, response.status)
 	}
 	return refusal
 }

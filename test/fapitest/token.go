@@ -153,9 +153,9 @@ func (c *Client) Revoke(ctx context.Context, token string) error {
 		return err
 	}
 	request.form = form
-	response, body, err := c.send(ctx, request)
-	if err == nil && response.StatusCode != http.StatusOK {
-		return readError(StepRevoke, response, body)
+	response, err := c.send(ctx, request)
+	if err == nil && response.status != http.StatusOK {
+		return readError(StepRevoke, response)
 	}
 	return err
 }

@@ -1,6 +1,6 @@
 // Package protocol holds the authorization server to the protocol, over real
 // TLS, with a client that can be told to misbehave. Tests bear the names of the
-// OpenID Foundation's modules where there is one for the behaviour.
+// OpenID Foundation's modules where there is one for the behavior.
 package protocol
 
 import (

@@ -11,7 +11,7 @@ import (
 )
 
 // dialer connects to public addresses, and to others only where that is
-// configured. It judges the address that is really dialled, after the name was
+// configured. It judges the address that is really dialed, after the name was
 // resolved: a name may resolve differently each time.
 type dialer struct {
 	guarded, open   net.Dialer

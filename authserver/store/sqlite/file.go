@@ -20,7 +20,7 @@ const fileMode = 0o600
 // fileHeader starts every SQLite database (https://www.sqlite.org/fileformat.html, 1.3.1).
 var fileHeader = []byte("SQLite format 3\x00")
 
-// ErrNotOurs: the file is something else than a database of this server.
+// ErrNotOurs means that the file is something else than a database of this server.
 var ErrNotOurs = errors.New("the file is not a database of this server, and was left as it was: give another path, or move the file away")
 
 // resolve follows symbolic links, so that two names of one database share one lock.

@@ -30,7 +30,7 @@ const (
 		WHERE r.digest = ? AND r.expires_at > ? AND g.revoked = 0`
 
 	// A revoked grant is remembered only while a replay of its code must still be
-	// recognised; a grant that is forgotten counts as revoked.
+	// recognized; a grant that is forgotten counts as revoked.
 	revokeGrant = `UPDATE grants SET revoked = 1, expires_at = min(expires_at,
 			max(?2, coalesce((SELECT max(c.expires_at) FROM codes AS c WHERE c.grant_id = grants.id), ?2)))
 		WHERE id = ?1 AND revoked = 0`

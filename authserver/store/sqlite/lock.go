@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// ErrInUse: another process, or another Open in this one, has the database.
+// ErrInUse means that another process, or another Open in this one, has the database.
 var ErrInUse = errors.New("the database is in use by another server process; " +
 	"SQLite serves one replica: stop the other process, or use PostgreSQL for several")
 

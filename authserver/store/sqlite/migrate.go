@@ -17,7 +17,7 @@ var migrations embed.FS
 // applicationID marks the file as ours (https://www.sqlite.org/pragma.html#pragma_application_id): "FAPI".
 const applicationID = 0x46415049
 
-// ErrNewerSchema: a later version of the server has migrated the database.
+// ErrNewerSchema means that a later version of the server has migrated the database.
 var ErrNewerSchema = errors.New("the database was written by a newer version of the server; start that version, or restore a backup from before the upgrade")
 
 // check refuses a database that is damaged or belongs to another program.

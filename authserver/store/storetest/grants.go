@@ -12,8 +12,8 @@ var codeClauses = []clause{
 	{"redeeming keeps the refresh token in the same step", redeemKeepsRefresh},
 	{"redeeming with another grant's refresh token redeems nothing", redeemWithOther},
 	{"a replayed code is refused and its grant revoked", replayedCode},
-	{"a replay is recognised again and again", replayedAgain},
-	{"a replay is recognised after the code's expiry", replayedLate},
+	{"a replay is recognized again and again", replayedAgain},
+	{"a replay is recognized after the code's expiry", replayedLate},
 	{"of concurrent redemptions one wins, and the grant ends revoked", concurrentRedemption},
 	{"an unknown code is not found", unknownCode},
 }
