@@ -50,10 +50,8 @@ func isForTLSClientAuth(c *candidate, _ string) bool {
 	return c.TokenEndpointAuthMethod != oauth.AuthPrivateKeyJWT && c.TokenEndpointAuthMethod != oauth.AuthSelfSignedTLS
 }
 
-// attributeType is a short name or a dotted OID (RFC 4514, 3), which the parser
-// itself does not look at.
-var attributeType = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+)$`)
-
+// isDistinguishedName looks at attribute types too, which the parser does not: a
+// name that could never match a certificate is refused when it is written.
 func isDistinguishedName(c *candidate, name string) bool {
 	if !c.usesTLSClientAuth() {
 		return true
@@ -64,7 +62,8 @@ func isDistinguishedName(c *candidate, name string) bool {
 	}
 	return !slices.ContainsFunc(parsed.RDNs, func(rdn *ldap.RelativeDN) bool {
 		return slices.ContainsFunc(rdn.Attributes, func(attribute *ldap.AttributeTypeAndValue) bool {
-			return !attributeType.MatchString(attribute.Type)
+			_, err := AttributeOID(attribute.Type)
+			return err != nil
 		})
 	})
 }

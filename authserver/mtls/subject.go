@@ -12,6 +12,8 @@ import (
 	"github.com/go-ldap/ldap/v3"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 )
 
 // distinguishedName is a name ready for comparison: its relative names with the
@@ -61,7 +63,7 @@ func parseName(text string) (distinguishedName, error) {
 	for _, relative := range slices.Backward(parsed.RDNs) {
 		var attributes []string
 		for _, attribute := range relative.Attributes {
-			oid, err := attributeOID(attribute.Type)
+			oid, err := fapi.AttributeOID(attribute.Type)
 			if err != nil {
 				return nil, err
 			}
@@ -107,7 +109,7 @@ func subjectName(raw []byte) (distinguishedName, error) {
 // caseIgnoreMatch (RFC 4517, 4.2.11; RFC 4518: NFKC, case folding, insignificant
 // spaces), for all others exact comparison.
 func prepare(oid, value string) (string, error) {
-	if _, known := knownOIDs[oid]; known {
+	if fapi.KnowsAttribute(oid) {
 		folded := cases.Fold().String(norm.NFKC.String(value))
 		value = strings.Join(strings.Fields(norm.NFKC.String(folded)), " ")
 	}

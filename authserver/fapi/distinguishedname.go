@@ -1,4 +1,4 @@
-package mtls
+package fapi
 
 import (
 	"fmt"
@@ -50,9 +50,9 @@ var knownOIDs = func() map[string]struct{} {
 
 var dottedDecimal = regexp.MustCompile(`^[0-2](\.(0|[1-9][0-9]*))+$`)
 
-// attributeOID gives the OID of an attribute type: a name, without regard to
+// AttributeOID gives the OID of an attribute type: a name, without regard to
 // case, or dotted decimal, with or without the prefix of RFC 2253's time.
-func attributeOID(attributeType string) (string, error) {
+func AttributeOID(attributeType string) (string, error) {
 	lower := strings.ToLower(attributeType)
 	if oid, known := attributeOIDs[lower]; known {
 		return oid, nil
@@ -61,4 +61,10 @@ func attributeOID(attributeType string) (string, error) {
 		return oid, nil
 	}
 	return "", fmt.Errorf("attribute type %.64q is not known; write its OID in dotted decimal", attributeType)
+}
+
+// KnowsAttribute tells whether the attribute with this OID is one that has a name here.
+func KnowsAttribute(oid string) bool {
+	_, known := knownOIDs[oid]
+	return known
 }
