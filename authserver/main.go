@@ -27,15 +27,21 @@ func main() {
 }
 
 func run(ctx context.Context, arguments []string) error {
+	if len(arguments) == 1 && commands[arguments[0]] != nil {
+		return commands[arguments[0]](os.Stdin, os.Stdout)
+	}
 	flags, err := config.ParseFlags(arguments, os.Stderr)
 	if err != nil {
 		return err
 	}
 	settings, err := config.Load(flags.File)
-	if err != nil || flags.CheckOnly {
+	if err != nil {
 		return err
 	}
 	log := settings.Log.Logger(os.Stderr)
+	if flags.CheckOnly {
+		return server.Check(settings, time.Now, log)
+	}
 	running, err := server.New(ctx, settings, time.Now, log)
 	if err != nil {
 		return err

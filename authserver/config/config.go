@@ -31,7 +31,8 @@ type Config struct {
 	Users                Users  `yaml:"users"`
 	// DefaultResource is the "aud" of access tokens that name no resource (RFC 9068, 3): a URI.
 	DefaultResource string `yaml:"defaultResource"`
-	// Scopes are the scope values that clients may be registered for, by name.
+	// Scopes are the scope values that clients may be registered for, by name;
+	// openid and offline_access always are.
 	Scopes map[string]Scope `yaml:"scopes"`
 	// TrustBundles are PEM files of CA certificates, by the name that
 	// fapi_operator_tls_client_auth_trust_bundle refers to.
@@ -131,10 +132,11 @@ type Session struct {
 
 // Limits are what the configuration tells the rule book.
 func (c Config) Limits() fapi.Limits {
-	// Not nil without bundles: the rule book takes nil for "not known here".
+	// Not nil without bundles or scopes: the rule book takes nil for "not known here".
 	names := slices.AppendSeq(make([]string, 0, len(c.TrustBundles)), maps.Keys(c.TrustBundles))
 	slices.Sort(names)
-	return fapi.Limits{MaxAccessTokenLifetime: c.AccessToken.MaxLifetime, TrustBundles: names}
+	scopes := append([]string{}, c.ScopeNames()...)
+	return fapi.Limits{MaxAccessTokenLifetime: c.AccessToken.MaxLifetime, TrustBundles: names, Scopes: scopes}
 }
 
 // ScopeNames are the configured scope values, sorted.

@@ -50,7 +50,10 @@ func TestTheExampleIsValid(t *testing.T) {
 	if config.Issuer != "https://auth.bank.example" || config.JWKSURI.AllowedCIDRs[0].String() != "10.20.0.0/16" {
 		t.Errorf("unexpected configuration: %+v", config)
 	}
-	want := fapi.Limits{MaxAccessTokenLifetime: time.Hour, TrustBundles: []string{"partners"}}
+	want := fapi.Limits{
+		MaxAccessTokenLifetime: time.Hour, TrustBundles: []string{"partners"},
+		Scopes: []string{"accounts", "offline_access", "openid", "payments"},
+	}
 	if difference := cmp.Diff(want, config.Limits()); difference != "" {
 		t.Errorf("Limits (-want +got):\n%s", difference)
 	}

@@ -15,6 +15,14 @@ type Flags struct {
 	CheckOnly bool
 }
 
+const usage = `authserver --config FILE [--check-config]
+    serves as the file says, or judges the file and what it names, then ends
+authserver hash-password
+    reads a password from standard input and writes its hash for the users' file
+authserver generate-key-encryption-key
+    writes a fresh key for the file that keyEncryptionKeyFile names
+`
+
 // ParseFlags reads the program's arguments without its name. The usage goes to
 // output; flag.ErrHelp means that it was asked for.
 func ParseFlags(arguments []string, output io.Writer) (Flags, error) {
@@ -23,6 +31,10 @@ func ParseFlags(arguments []string, output io.Writer) (Flags, error) {
 	set.SetOutput(output)
 	set.StringVar(&flags.File, "config", "", "the configuration `FILE` (YAML); required")
 	set.BoolVar(&flags.CheckOnly, "check-config", false, "judge the configuration and the files that it names, then end")
+	set.Usage = func() {
+		_, _ = io.WriteString(output, usage) // Nobody is left to be told.
+		set.PrintDefaults()
+	}
 	if err := set.Parse(arguments); err != nil {
 		return Flags{}, err
 	}

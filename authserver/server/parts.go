@@ -103,6 +103,12 @@ func (p *parts) claims(_ context.Context, subject string) (map[string]any, error
 	return claims, json.Unmarshal(encoded, &claims)
 }
 
+// knowsPerson tells whether the subject is one of the users of today.
+func (p *parts) knowsPerson(subject string) bool {
+	_, known := p.users.BySubject(subject)
+	return known
+}
+
 // trustBundles reads the PEM files of trust anchors, by name.
 func trustBundles(files map[string]string) (map[string]*x509.CertPool, error) {
 	bundles := make(map[string]*x509.CertPool, len(files))

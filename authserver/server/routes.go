@@ -104,7 +104,7 @@ func (p *parts) token() http.Handler {
 	return &tokenendpoint.Handler{
 		Front: p.front, Responder: p.responder, Grants: p.store, Minter: p.minter, Keys: p.clientKeys,
 		Issuer: p.config.Issuer, DefaultResource: p.config.DefaultResource,
-		RefreshTokenLifetime: p.config.RefreshToken.Lifetime, Now: p.now,
+		RefreshTokenLifetime: p.config.RefreshToken.Lifetime, KnowsPerson: p.knowsPerson, Now: p.now,
 	}
 }
 
@@ -131,6 +131,7 @@ func (p *parts) pages(base string) *interaction.Pages {
 		Interactions: p.store, Sessions: p.store, Clients: p.clients,
 		Users: p.users, Throttle: interaction.NewThrottle(), Now: p.now, Log: p.log,
 		PathPrefix: base + pathInteraction, ServiceName: host(p.config.Issuer), ScopeDescriptions: p.config.ScopeDescriptions(),
+		SessionLifetime: p.config.Session.Lifetime,
 	}
 	finisher := &authorize.Finisher{
 		Issuer: p.config.Issuer, Store: p.store, Clients: p.clients, Responder: p.responder,

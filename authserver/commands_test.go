@@ -1,0 +1,81 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fapi-operator/fapi-operator/authserver/interaction"
+	"github.com/fapi-operator/fapi-operator/authserver/keys"
+)
+
+func TestHashPasswordWritesWhatTheUsersFileHolds(t *testing.T) {
+	t.Parallel()
+	var hash strings.Builder
+	if err := hashPassword(strings.NewReader("correct horse\n"), &hash); err != nil {
+		t.Fatal(err)
+	}
+	file := "users:\n- username: alice\n  passwordHash: " + hash.String()
+	users, err := interaction.ParseUsers([]byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users.Authenticate(t.Context(), "alice", "correct horse"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHashPasswordAsksForOne(t *testing.T) {
+	t.Parallel()
+	if err := hashPassword(strings.NewReader("\n"), &strings.Builder{}); err == nil || !strings.Contains(err.Error(), "standard input") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestGeneratedKeyEncryptionKeyIsRead(t *testing.T) {
+	t.Parallel()
+	var line strings.Builder
+	if err := generateKeyEncryptionKey(nil, &line); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "key-encryption-key")
+	if err := os.WriteFile(path, []byte(line.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.ReadKeyEncryptionKeys(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACertificateThatIsNoneIsFoundByCheckConfig(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "kek", "users.yaml"} {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte("garbage\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listener := "{address: 127.0.0.1:0, tls: {certificateFile: tls.crt, keyFile: tls.key}}"
+	text := "issuer: https://auth.example.com\nmtlsBaseURL: https://mtls.auth.example.com\n" +
+		"listeners:\n  public: " + listener + "\n  mtls: " + listener + "\n" +
+		"  private: {address: 127.0.0.1:0, tls: {certificateFile: tls.crt, keyFile: tls.key}, clientCAFile: ca.crt, allowedClientSANs: [operator]}\n" +
+		"  health: {address: 127.0.0.1:0}\nstore: {sqlite: {path: server.db}}\nkeyEncryptionKeyFile: kek\nusers: {file: users.yaml}\n" +
+		"defaultResource: https://api.example.com\n"
+	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "kek", "users.yaml", "server.db"} {
+		text = strings.ReplaceAll(text, " "+name, " "+filepath.Join(directory, name))
+	}
+	file := filepath.Join(directory, "config.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := run(t.Context(), []string{"--config", file, "--check-config"})
+	if err == nil {
+		t.Fatal("garbage was found good")
+	}
+	for _, want := range []string{"public listener", "mtls listener", "private listener", "kek", "users.yaml"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not name %s: %v", want, err)
+		}
+	}
+}

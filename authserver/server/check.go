@@ -1,0 +1,24 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/config"
+	"github.com/fapi-operator/fapi-operator/authserver/interaction"
+	"github.com/fapi-operator/fapi-operator/authserver/keys"
+	"github.com/fapi-operator/fapi-operator/authserver/listen"
+)
+
+// Check judges what the configured files hold, all of them at once, and opens
+// neither the store nor a socket.
+func Check(cfg config.Config, now func() time.Time, log *slog.Logger) error {
+	_, public := listen.Public(cfg.Listeners.Public, now, log)
+	_, mtls := listen.MTLS(cfg.Listeners.MTLS, now, log)
+	_, private := listen.Private(cfg.Listeners.Private, now, log)
+	_, encryption := keys.ReadKeyEncryptionKeys(cfg.KeyEncryptionKeyFile)
+	_, users := interaction.LoadUsers(cfg.Users.File)
+	_, bundles := trustBundles(cfg.TrustBundles)
+	return errors.Join(public, mtls, private, encryption, users, bundles)
+}
