@@ -42,6 +42,8 @@ type AuthorizationRequest struct {
 	// RequestFound tells whether request_uri names a request that this client
 	// pushed, that has not expired and was not used.
 	RequestFound bool
+	// RedirectURI is the found request's.
+	RedirectURI string
 }
 
 // authorizationRequestRules holds when a pushed request is taken up, and again
@@ -58,6 +60,18 @@ var authorizationRequestRules = []Rule[AuthorizationRequest]{
 		Demand: "request_uri names a request that this client pushed, that has not expired, and that was not used before",
 		Remedy: "start again from the application", Member: oauth.ParamRequestURI,
 		Holds: func(r AuthorizationRequest) bool { return r.RequestFound },
+	},
+	{
+		ID: "RFC6749-4.1.2.1-GRANT-TYPE", Clause: "RFC 6749, 4.1.2.1", Code: oauth.UnauthorizedClient,
+		Demand: "the client is still registered for the grant type authorization_code",
+		Remedy: "register authorization_code in grant_types", Member: oauth.ParamResponseType,
+		Holds: func(r AuthorizationRequest) bool { return r.Client.MayUseGrant(oauth.GrantAuthorizationCode) },
+	},
+	{
+		ID: "RFC9700-4.1.3", Clause: "RFC 9700, 4.1.3", Code: oauth.InvalidRequest,
+		Demand: "the request's redirect_uri is still one that the client registered: nothing is sent to one that was withdrawn",
+		Remedy: "start again with a registered redirect_uri", Member: oauth.ParamRedirectURI,
+		Holds: func(r AuthorizationRequest) bool { return r.Client.RegisteredRedirectURI(r.RedirectURI) },
 	},
 }
 

@@ -40,6 +40,9 @@ const (
 	MaxStateLength = 4096
 	// MaxNonceLength: FAPI 2.0 Security Profile, 5.3.2.2-14, demands 64.
 	MaxNonceLength = 512
+	// MaxHintsLength of scope, resource, login_hint, acr_values and ui_locales
+	// together, which are kept with every interaction over the request.
+	MaxHintsLength = 8192
 	// MaxJWTIDLength of a jti (RFC 7519, 4.1.7).
 	MaxJWTIDLength = 256
 	// MaxDPoPProofLength leaves room for an RSA key and signature of 8192 bits.
@@ -78,6 +81,9 @@ type Limits struct {
 	// TrustBundles names the bundles of trust anchors that the server's
 	// configuration holds. Nil means that they are not known here (admission).
 	TrustBundles []string
+	// Scopes are the scope values that the server's configuration offers, beside
+	// openid and offline_access. Nil means that they are not known here (admission).
+	Scopes []string
 	// Pending names the metadata members that are stated, but whose content is
 	// not known here (admission): jwks, fapi_operator_tls_client_auth_trust_anchors.
 	// Rules take them for stated, and for fit.

@@ -150,6 +150,12 @@ var pushedRequestRules = []Rule[PushedRequest]{
 		Holds: func(r PushedRequest) bool { return len(r.Parameters.Get(oauth.ParamNonce)) <= MaxNonceLength },
 	},
 	{
+		ID: "LOCAL-HINTS-LENGTH", Clause: "our own limit", Code: oauth.InvalidRequest,
+		Demand: "scope, resource, login_hint, acr_values and ui_locales have at most 8192 characters together",
+		Remedy: "send each value once, and shorter ones", Member: oauth.ParamLoginHint,
+		Holds: func(r PushedRequest) bool { return r.hintsLength() <= MaxHintsLength },
+	},
+	{
 		ID: "OIDCC-3.1.2.1", Clause: "OpenID Connect Core, 3.1.2.1", Code: oauth.InvalidRequest,
 		Demand: "prompt holds none alone, or some of login, consent and select_account",
 		Remedy: "send prompt=login, or prompt=consent, or leave it out", Member: oauth.ParamPrompt,
@@ -192,6 +198,16 @@ var pushedRequestRules = []Rule[PushedRequest]{
 
 // CheckPushedRequest refuses a pushed request at the first rule that it breaks.
 func CheckPushedRequest(r PushedRequest) *oauth.Error { return firstBroken(pushedRequestRules, r) }
+
+func (r PushedRequest) hintsLength() int {
+	length := 0
+	for _, name := range []string{oauth.ParamScope, oauth.ParamResource, oauth.ParamLoginHint, oauth.ParamACRValues, oauth.ParamUILocales} {
+		for _, value := range r.Parameters.All(name) {
+			length += len(value)
+		}
+	}
+	return length
+}
 
 var isWholeNumber = regexp.MustCompile(`^[0-9]{1,9}$`)
 

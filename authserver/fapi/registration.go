@@ -103,6 +103,13 @@ var registrationRules = expand([]memberRule{
 		Checks: on("scope", scopeIsWellFormed),
 	},
 	{
+		ID:     "LOCAL-SCOPE",
+		Clause: "RFC 6749, 3.3; RFC 8414, 2; our own choice",
+		Demand: "a scope is one that the server's configuration offers, or openid or offline_access",
+		Remedy: "write scopes of the server's scopes_supported, or ask its administrator to add one",
+		Checks: on("scope", scopeIsOffered),
+	},
+	{
 		ID:     "LOCAL-ALLOWED-ORIGIN",
 		Clause: "RFC 6454, 6.2; https is our own choice",
 		Demand: "an allowed origin is written as browsers send it: https, a host in lower case, and a port unless it is 443; no path, pattern or null",

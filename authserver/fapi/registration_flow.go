@@ -74,6 +74,16 @@ func scopeIsWellFormed(c *candidate) bool {
 	return true
 }
 
+// scopeIsOffered says nothing where the server's scopes are not known, and of a
+// scope that is refused for its form.
+func scopeIsOffered(c *candidate) bool {
+	scopes := oauth.SpaceSeparated(c.Scope)
+	if c.limits.Scopes == nil || !scopeIsWellFormed(c) || !isShortSet(scopes) {
+		return true
+	}
+	return consistsOf(scopes, append([]string{oauth.ScopeOpenID, oauth.ScopeOfflineAccess}, c.limits.Scopes...)...)
+}
+
 func isNoScopeCharacter(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' }
 
 func originsAreCanonical(c *candidate) bool {

@@ -1,6 +1,10 @@
 package fapi
 
-import "github.com/fapi-operator/fapi-operator/authserver/oauth"
+import (
+	"slices"
+
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+)
 
 // CodeState is what the store says of an authorization code.
 type CodeState struct {
@@ -35,6 +39,8 @@ type RefreshState struct {
 	Found bool
 	// ClientID is the client that it was issued to.
 	ClientID string
+	// PersonKnown: who granted it is still a person who may log in.
+	PersonKnown bool
 }
 
 // refreshRules holds for every refresh token that is used.
@@ -51,10 +57,24 @@ var refreshRules = []Rule[RefreshState]{
 		Remedy: "use a refresh token with the client that got it", Member: oauth.ParamRefreshToken,
 		Holds: func(s RefreshState) bool { return s.ClientID == s.Client.ID() },
 	},
+	{
+		ID: "LOCAL-PERSON", Clause: "our own policy, beside RFC 6749, 5.2", Code: oauth.InvalidGrant,
+		Demand: "the person who granted this may still log in here",
+		Remedy: "ask for a new authorization", Member: oauth.ParamRefreshToken,
+		Holds: func(s RefreshState) bool { return s.PersonKnown },
+	},
 }
 
 // CheckRefreshState refuses a refresh token that the client may not use.
 func CheckRefreshState(s RefreshState) *oauth.Error { return firstBroken(refreshRules, s) }
+
+// ScopesForGrant are the granted scopes for which the client is still
+// registered: a grant may outlive a scope that was taken from its client.
+func ScopesForGrant(client *Client, granted []string) []string {
+	return slices.DeleteFunc(slices.Clone(granted), func(scope string) bool {
+		return !slices.Contains(client.Scopes(), scope)
+	})
+}
 
 // ScopesForClient are the registered scopes that need no person.
 func ScopesForClient(client *Client) []string {

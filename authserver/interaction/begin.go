@@ -56,7 +56,10 @@ func (p *Pages) Begin(w http.ResponseWriter, r *http.Request, interaction store.
 func (p *Pages) keep(ctx context.Context, interaction store.Interaction) error {
 	err := p.Interactions.BeginInteraction(ctx, interaction)
 	if errors.Is(err, store.ErrNotFound) {
-		return oauth.Refuse(oauth.InvalidRequestURI, "RFC9126-2.2", "the request_uri has expired").WithCause(err)
+		return oauth.Refuse(oauth.InvalidRequestURI, "PAR-4", "the request_uri has expired, or its client is gone").WithCause(err)
+	}
+	if errors.Is(err, store.ErrTooMany) {
+		return oauth.Refuse(oauth.InvalidRequestURI, "PAR-4", "the request_uri was opened too often").WithCause(err)
 	}
 	return err
 }

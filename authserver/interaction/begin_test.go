@@ -63,7 +63,7 @@ func TestPromptAndMaxAge(t *testing.T) {
 		{name: "max_age not yet over", maxAge: new(int64(60)), since: 60 * time.Second, path: consentPath},
 		{name: "max_age over", maxAge: new(int64(60)), since: 61 * time.Second, path: loginPath},
 		{name: "max_age=0", maxAge: new(int64(0)), path: loginPath},
-		{name: "session over", since: SessionLifetime, path: loginPath},
+		{name: "session over", since: testSessionLifetime, path: loginPath},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

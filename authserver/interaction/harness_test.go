@@ -109,7 +109,7 @@ func newSite(t *testing.T) *site {
 		Interactions: database, Sessions: database, Clients: storedClients{database},
 		Users: testUsers(t), Throttle: NewThrottle(), Finish: s.finish,
 		Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
-		PathPrefix: "/interaction", ServiceName: "Example Bank",
+		PathPrefix: "/interaction", ServiceName: "Example Bank", SessionLifetime: testSessionLifetime,
 		ScopeDescriptions: map[string]string{"accounts": "See your accounts"},
 	}
 	mux := http.NewServeMux()
@@ -119,6 +119,9 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(s.server.Close)
 	return s
 }
+
+// testSessionLifetime is longer than every other lifetime here.
+const testSessionLifetime = time.Hour
 
 func testUsers(t *testing.T) *Users {
 	t.Helper()

@@ -21,10 +21,14 @@ func (p *Pages) open(r *http.Request) (visit, *fapi.Client, error) {
 		return visit{}, nil, err
 	}
 	client, err := p.Clients.Client(r.Context(), v.interaction.Request.ClientID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && client.Suspended() {
-		return visit{}, nil, oauth.Refuse(oauth.UnauthorizedClient, "LOCAL-CLIENT-ACTIVE", "the application is not registered here, or is suspended")
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return visit{}, nil, err
 	}
-	return v, client, err
+	facts := fapi.AuthorizationRequest{Client: client, RequestFound: true, RedirectURI: v.interaction.Request.RedirectURI}
+	if refusal := fapi.CheckAuthorizationRequest(facts); refusal != nil {
+		return visit{}, nil, refusal
+	}
+	return v, client, nil
 }
 
 // crossOrigin refuses posts that another site has caused, as far as the browser tells.

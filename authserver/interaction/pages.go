@@ -35,6 +35,8 @@ type Pages struct {
 	// ServiceName is what people call the service that they log in to, for
 	// example the bank's name.
 	ServiceName string
+	// SessionLifetime is how long one login serves further requests.
+	SessionLifetime time.Duration
 	// ScopeDescriptions says what each scope value lets a client do; optional. A
 	// scope that neither it nor OpenID Connect describes is shown as its name.
 	ScopeDescriptions map[string]string

@@ -52,14 +52,13 @@ var contentSecurityPolicy = func() string {
 // setSecurityHeaders keeps a page out of frames, caches and other sites' logs.
 // The referrer policy is same-origin and not no-referrer, which would make
 // browsers send "Origin: null" with our own forms; other sites get no referrer
-// under either.
+// under either. Strict-Transport-Security is the listener's, for every endpoint.
 func setSecurityHeaders(header http.Header, formAction string) {
 	header.Set("Content-Security-Policy", contentSecurityPolicy+formAction)
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("Cache-Control", "no-store")
-	header.Set("Strict-Transport-Security", "max-age=31536000") // one year
 }
 
 // render writes a page. It is made in memory first, so that a failure never

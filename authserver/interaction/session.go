@@ -13,9 +13,6 @@ import (
 // sessionCookie lasts until the browser closes; the session may end before.
 const sessionCookie = "__Host-session"
 
-// SessionLifetime is how long one login serves further requests; our own choice.
-const SessionLifetime = time.Hour
-
 // currentAuthentication gives the login of the browser's live session; nil
 // without one. A user who has left the users' file has no session any more.
 func (p *Pages) currentAuthentication(r *http.Request, now time.Time) (*store.Authentication, error) {
@@ -47,7 +44,7 @@ func (p *Pages) renewSession(w http.ResponseWriter, r *http.Request, authenticat
 	session := store.Session{
 		ID:             secret.Digest(),
 		Authentication: authentication,
-		ExpiresAt:      authentication.Time.Add(SessionLifetime),
+		ExpiresAt:      authentication.Time.Add(p.SessionLifetime),
 	}
 	if err := p.Sessions.BeginSession(r.Context(), session); err != nil {
 		return err

@@ -45,12 +45,18 @@ type PushedRequests interface {
 	PushedRequest(ctx context.Context, uri oauth.Digest, clientID string, now time.Time) (PushedRequest, error)
 }
 
+// MaxInteractions is how many interactions one pushed request may have: one for
+// each time that a browser follows its link. It bounds what whoever holds a
+// request_uri can make the store keep; our own choice.
+const MaxInteractions = 32
+
 // Interactions keeps what a person is being asked: a login and a consent that
 // stand between the authorization request and its response.
 type Interactions interface {
 	// BeginInteraction keeps the interaction until its expiry. It may outlive its
 	// pushed request: what is remembered of that is kept as long. ErrAlreadyExists
-	// when the id is taken; ErrNotFound when the pushed request is gone.
+	// when the id is taken; ErrNotFound when the pushed request is gone; ErrTooMany
+	// when MaxInteractions stand over it.
 	BeginInteraction(ctx context.Context, interaction Interaction) error
 	// Interaction gives an interaction that has neither expired at now nor ended
 	// with its pushed request; else ErrNotFound.

@@ -72,6 +72,6 @@ func (h *Handler) look(ctx context.Context, clientID string, uri oauth.Digest) (
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return facts, store.AuthorizationRequest{}, err
 	}
-	facts.RequestFound = err == nil
+	facts.RequestFound, facts.RedirectURI = err == nil, pushed.Request.RedirectURI
 	return facts, pushed.Request, nil
 }

@@ -31,7 +31,7 @@ func (h *Handler) redeemCode(ctx context.Context, r request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	return h.grantResponse(ctx, r, grant, grant.Scope, secret)
+	return h.grantResponse(ctx, r, grant, fapi.ScopesForGrant(r.client(), grant.Scope), secret)
 }
 
 // checkCode applies the rules to a code before it is redeemed, so that a

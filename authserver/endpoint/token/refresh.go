@@ -19,11 +19,14 @@ func (h *Handler) refresh(ctx context.Context, r request) (response, error) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return response{}, err
 	}
-	state := fapi.RefreshState{Client: r.client(), Found: err == nil, ClientID: token.ClientID}
+	state := fapi.RefreshState{
+		Client: r.client(), Found: err == nil, ClientID: token.ClientID,
+		PersonKnown: h.KnowsPerson(grant.Authentication.Subject),
+	}
 	if refusal := fapi.CheckRefreshState(state); refusal != nil {
 		return response{}, refusal
 	}
-	scope, refusal := scopeOf(r, grant.Scope, false)
+	scope, refusal := scopeOf(r, fapi.ScopesForGrant(r.client(), grant.Scope), false)
 	if refusal != nil {
 		return response{}, refusal
 	}

@@ -28,7 +28,9 @@ type Handler struct {
 	DefaultResource string
 	// RefreshTokenLifetime is how long a refresh token lives from its issuance.
 	RefreshTokenLifetime time.Duration
-	Now                  func() time.Time
+	// KnowsPerson tells whether the subject is still a person who may log in.
+	KnowsPerson func(subject string) bool
+	Now         func() time.Time
 }
 
 // response is RFC 6749, 5.1 with OpenID Connect Core, 3.1.3.3.

@@ -17,6 +17,9 @@ import (
 // the vectors are run.
 const TrustBundle = "example-roots"
 
+// Scopes lists what the server is to offer when the vectors are run.
+func Scopes() []string { return []string{"accounts", "payments", "reports"} }
+
 // Vector is one registration and what the rule book is to say of it.
 type Vector struct {
 	// Name is the name of the file, without its extension.

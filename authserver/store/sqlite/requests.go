@@ -17,6 +17,7 @@ const (
 
 	// An interaction ends with its pushed request.
 	insertInteraction = `INSERT INTO interactions (id, request_uri, request, authentication, expires_at) VALUES (?, ?, ?, ?, ?)`
+	countInteractions = `SELECT count(*) FROM interactions WHERE request_uri = ?`
 	selectInteraction = `SELECT i.id, i.request_uri, i.request, i.authentication, i.expires_at
 		FROM interactions AS i JOIN pushed_requests AS p ON p.uri = i.request_uri
 		WHERE i.id = ? AND i.expires_at > ? AND p.consumed = 0`
@@ -52,6 +53,9 @@ func (s *Store) PushedRequest(ctx context.Context, uri oauth.Digest, clientID st
 // BeginInteraction keeps an interaction; see store.Interactions.
 func (s *Store) BeginInteraction(ctx context.Context, interaction store.Interaction) error {
 	err := s.writer.do(ctx, func(tx transaction) error {
+		if err := requireRoom(tx, interaction.RequestURI); err != nil {
+			return err
+		}
 		if _, err := tx.exec(insertInteraction, interaction.ID[:], interaction.RequestURI[:], document{interaction.Request},
 			document{interaction.Authentication}, micros(interaction.ExpiresAt)); err != nil {
 			return err
@@ -61,6 +65,17 @@ func (s *Store) BeginInteraction(ctx context.Context, interaction store.Interact
 	})
 	if err != nil {
 		return fmt.Errorf("keep interaction: %w", err)
+	}
+	return nil
+}
+
+func requireRoom(tx transaction, requestURI oauth.Digest) error {
+	var interactions int
+	if err := tx.row(countInteractions, []any{&interactions}, requestURI[:]); err != nil {
+		return err
+	}
+	if interactions >= store.MaxInteractions {
+		return store.ErrTooMany
 	}
 	return nil
 }

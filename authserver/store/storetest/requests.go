@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/store"
@@ -63,6 +64,7 @@ var interactionClauses = []clause{
 	{"an interaction comes back", interactionComesBack},
 	{"an interaction lives until its expiry", interactionExpires},
 	{"an interaction needs a pushed request and its own id", interactionRefused},
+	{"a request has so many interactions and no more", interactionsBounded},
 	{"a login is recorded", loginRecorded},
 	{"completing consumes the request, ends all interactions over it, and keeps grant and code", completes},
 	{"completing works after the request_uri has expired", completesLate},
@@ -71,6 +73,17 @@ var interactionClauses = []clause{
 	{"of concurrent completions one wins", concurrentCompletion},
 	{"refusing consumes the request without a grant", refuses},
 	{"of concurrent refusals and completions one wins", concurrentRefusal},
+}
+
+func interactionsBounded(c *contract) {
+	c.push("request")
+	for i := range store.MaxInteractions {
+		c.interact(fmt.Sprint("visit ", i), "request")
+	}
+	c.push("other request")
+	more := c.interact("visit of another request", "other request")
+	more.ID, more.RequestURI = d("one more"), d("request")
+	c.fails(c.store.BeginInteraction(c.ctx, more), store.ErrTooMany)
 }
 
 func interactionComesBack(c *contract) {
