@@ -59,7 +59,7 @@ type answer struct {
 // send makes the request and reads the answer, whatever it is.
 func (c *Client) send(ctx context.Context, request call) (answer, error) {
 	target := request.url
-	if c.Misbehave.Endpoint != nil {
+	if c.Misbehave.Endpoint != nil && request.step != StepDiscovery && request.step != StepJWKS {
 		target = c.Misbehave.Endpoint(target)
 	}
 	var body io.Reader
@@ -82,7 +82,7 @@ func (c *Client) send(ctx context.Context, request call) (answer, error) {
 }
 
 func (c *Client) exchange(request call, message *http.Request) (answer, error) {
-	response, err := c.transport(request.mutual).Do(message)
+	response, err := c.HTTP(request.mutual).Do(message)
 	if err != nil {
 		return answer{}, fmt.Errorf("%s: %w", request.step, err)
 	}
@@ -116,9 +116,14 @@ func (c *Client) callWithHeader(ctx context.Context, request call, status int, i
 	return response.header, nil
 }
 
-// transport gives the HTTP client for the certificate that is presented now; one
-// that presents none keeps its own connections.
-func (c *Client) transport(mutual bool) *http.Client {
+// With is the same client with other behaviour, and connections of its own.
+func (c *Client) With(misbehave Misbehave) *Client {
+	return &Client{Identity: c.Identity, Issuer: c.Issuer, Roots: c.Roots, Now: c.Now, Dial: c.Dial, Misbehave: misbehave}
+}
+
+// HTTP gives the HTTP client that presents the certificate (mutual), or none.
+// It follows no redirects.
+func (c *Client) HTTP(mutual bool) *http.Client {
 	certificate := c.Certificate
 	switch {
 	case !mutual || c.Misbehave.WithoutCertificate:

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/fapi-operator/fapi-operator/authserver/config"
+	"github.com/fapi-operator/fapi-operator/authserver/keys"
 	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
 	"github.com/fapi-operator/fapi-operator/authserver/registrar"
 	"github.com/fapi-operator/fapi-operator/authserver/server"
@@ -33,6 +34,8 @@ type Server struct {
 	Issuer      string
 	MTLSBaseURL string
 	HealthURL   string
+	// PrivateAddress is host:port of the private listener.
+	PrivateAddress string
 	// ConfigFile is the file that the server was configured from.
 	ConfigFile string
 	// Authority issued the server's certificates, and issues clients'.
@@ -156,7 +159,7 @@ func (s *Server) writeFiles(t testing.TB) {
 	filled := settings{directory, freePort(t), freePort(t), freePort(t), freePort(t)}
 	s.Authority.Server(t).Write(t, directory)
 	testca.WriteFile(t, directory, "ca.crt", s.Authority.PEM())
-	testca.WriteFile(t, directory, "key-encryption-key", keyEncryptionKey())
+	testca.WriteFile(t, directory, "key-encryption-key", []byte(keys.GenerateKeyEncryptionKey()+"\n"))
 	testca.WriteFile(t, directory, "users.yaml", fmt.Appendf(nil,
 		"users:\n- username: %s\n  passwordHash: %s\n  claims: {name: Alice Example, email: alice@bank.example}\n",
 		s.Person.Username, cheapHash(s.Person.Password)))
@@ -168,6 +171,7 @@ func (s *Server) writeFiles(t testing.TB) {
 	s.Issuer = fmt.Sprintf("https://localhost:%d", filled.Public)
 	s.MTLSBaseURL = fmt.Sprintf("https://localhost:%d", filled.MTLS)
 	s.HealthURL = fmt.Sprintf("http://127.0.0.1:%d", filled.Health)
+	s.PrivateAddress = fmt.Sprintf("localhost:%d", filled.Private)
 	s.connectRegistrar(t, filled)
 }
 
@@ -175,20 +179,13 @@ func (s *Server) connectRegistrar(t testing.TB, filled settings) {
 	t.Helper()
 	certificateFile, keyFile := s.Authority.Issue(t, testca.Leaf{URIs: []string{operatorSAN}}).Write(t, t.TempDir())
 	client, err := registrar.New(registrar.Config{
-		BaseURL: fmt.Sprintf("https://localhost:%d", filled.Private), CAFile: filepath.Join(filled.Directory, "ca.crt"),
+		BaseURL: "https://" + s.PrivateAddress, CAFile: filepath.Join(filled.Directory, "ca.crt"),
 		CertificateFile: certificateFile, KeyFile: keyFile,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Registrar = client
-}
-
-// keyEncryptionKey is a fresh key in the form of the key file.
-func keyEncryptionKey() []byte {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // crypto/rand.Read never fails; it ends the process instead.
-	return []byte(base64.StdEncoding.EncodeToString(key) + "\n")
 }
 
 // cheapHash uses the least that a users' file may hold, so that tests are fast.
