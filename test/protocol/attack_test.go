@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +15,6 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
-	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
 
@@ -155,6 +153,24 @@ func TestWithdrawnCertificateOnAnOpenConnection(t *testing.T) {
 	wantRefusal(t, errorOf(client.ClientCredentials(t.Context(), "accounts")), []int{http.StatusUnauthorized}, oauth.InvalidClient)
 }
 
+// With tls_client_auth the issuer decides who the client is: whoever gets the
+// client's name from an issuer that the client trusts can act as the client
+// (RFC 8705, 2.1). An issuer that several tenants may ask must refuse other
+// tenants' names.
+func TestIssuerDecidesWhoTheClientIs(t *testing.T) {
+	t.Parallel()
+	server := fapitest.StartServer(t)
+	client := server.Register(t, "bank.app", fapitest.Profile{AuthMethod: oauth.AuthTLSClient})
+	for uri, admitted := range map[string]bool{client.Metadata.TLSClientAuthSANURI: true, client.Metadata.TLSClientAuthSANURI + "2": false} {
+		issued := server.Authority.Issue(t, testca.Leaf{URIs: []string{uri}}).TLS(t)
+		impostor := client.With(fapitest.Misbehave{Certificate: &issued})
+		if _, err := impostor.ClientCredentials(t.Context(), "accounts"); (err == nil) != admitted {
+			t.Errorf("a certificate for %s: %v", uri, err)
+		}
+		impostor.Close()
+	}
+}
+
 // A refresh token gives no scope that was taken from the client's registration.
 func TestScopeTakenFromTheClient(t *testing.T) {
 	t.Parallel()
@@ -273,39 +289,6 @@ func TestSessionLifetimeIsTheConfigurations(t *testing.T) {
 	}
 }
 
-// What is kept of a request is bounded, however much a client sends.
-func TestOversizedHints(t *testing.T) {
-	t.Parallel()
-	server := fapitest.StartServer(t)
-	client := server.Register(t, "bank.app", fapitest.Profile{AuthMethod: oauth.AuthPrivateKeyJWT, DPoP: true})
-	for name, value := range map[string]string{
-		oauth.ParamLoginHint: strings.Repeat("a", 10_000), oauth.ParamACRValues: strings.Repeat("a ", 5_000),
-		oauth.ParamUILocales: strings.Repeat("en ", 5_000), oauth.ParamScope: strings.Repeat("openid ", 2_000),
-	} {
-		big := client.With(fapitest.Misbehave{Parameters: setting(name, value)})
-		_, err := big.Push(t.Context(), big.NewAuthorization())
-		wantRefusal(t, err, []int{http.StatusBadRequest}, oauth.InvalidRequest)
-	}
-}
-
-// Whoever has seen a request_uri cannot fill the store by opening it again and again.
-func TestRequestURIOpenedTooOften(t *testing.T) {
-	t.Parallel()
-	server := fapitest.StartServer(t)
-	client := server.Register(t, "bank.app", fapitest.Profile{AuthMethod: oauth.AuthPrivateKeyJWT, DPoP: true})
-	authorization := push(t, client.Client)
-	browser := client.NewBrowser()
-	defer browser.Close()
-	for range store.MaxInteractions {
-		if page := openAuthorization(t, client.Client, browser, authorization); !page.Has("login") {
-			t.Fatalf("no login page: %s", page.Text())
-		}
-	}
-	if page := openAuthorization(t, client.Client, browser, authorization); page.Status != http.StatusBadRequest || !page.Has("error") {
-		t.Errorf("status %d: %s", page.Status, page.Text())
-	}
-}
-
 // A jwks_uri that does not answer costs no code to a client that encrypts nothing.
 func TestUnreachableKeysCostNoCode(t *testing.T) {
 	t.Parallel()
@@ -356,61 +339,6 @@ func TestForgedConsent(t *testing.T) {
 	if got, err := server.Person.Decide(t.Context(), victim, page); err != nil || got.Callback == nil {
 		t.Errorf("the person's own answer: %v, %v", got, err)
 	}
-}
-
-// A stranger's text becomes neither a metric's label nor a log's secret.
-func TestNothingLeaks(t *testing.T) {
-	t.Parallel()
-	server := fapitest.StartServer(t)
-	client := server.Register(t, "bank.app", fapitest.Profile{AuthMethod: oauth.AuthPrivateKeyJWT, DPoP: true})
-	authorization, secret := code(t, server, client.Client)
-	wrong := client.With(fapitest.Misbehave{TokenForm: func(form url.Values) {
-		form.Set(oauth.ParamCodeVerifier, strings.Repeat("guess", 10))
-	}})
-	wantRefusal(t, errorOf(wrong.Redeem(t.Context(), authorization, secret)), []int{http.StatusBadRequest}, oauth.InvalidGrant)
-	tokens, err := client.Redeem(t.Context(), authorization, secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.Redeem(t.Context(), authorization, secret); err == nil {
-		t.Error("the code was redeemed twice")
-	}
-	stranger := client.With(fapitest.Misbehave{TokenForm: func(form url.Values) {
-		form.Set(oauth.ParamGrantType, "marked-by-a-stranger")
-	}, Header: func(header http.Header) { header.Set("User-Agent", "marked-by-a-stranger") }})
-	if _, err := stranger.ClientCredentials(t.Context(), ""); err == nil {
-		t.Error("an unknown grant type was served")
-	}
-	for name, text := range map[string]string{
-		"code": secret, "code_verifier": authorization.CodeVerifier, "request_uri": authorization.Pushed.RequestURI,
-		"state": authorization.State, "access token": tokens.AccessToken, "refresh token": tokens.RefreshToken,
-		"ID token": tokens.IDToken, "password": server.Person.Password,
-	} {
-		if strings.Contains(server.Log(), text) {
-			t.Errorf("the %s is in the log", name)
-		}
-	}
-	if strings.Contains(metrics(t, server), "marked-by-a-stranger") {
-		t.Error("a stranger's text is in the metrics")
-	}
-}
-
-func metrics(t *testing.T, server *fapitest.Server) string {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.HealthURL+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }() // All that counts has been read by then.
-	var text bytes.Buffer
-	if _, err := text.ReadFrom(response.Body); err != nil {
-		t.Fatal(err)
-	}
-	return text.String()
 }
 
 // openAuthorization sends the browser to the authorization endpoint.
