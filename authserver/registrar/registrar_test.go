@@ -62,7 +62,9 @@ func serve(t *testing.T, handler http.Handler) installation {
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		_ = server.Close()
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serve: %v", err)
+		}
 	})
 	certificateFile, keyFile := authority.Issue(t, testca.Leaf{DNS: []string{operator}}).Write(t, directory)
 	return installation{authority, Config{
@@ -265,7 +267,7 @@ func TestOnlyTheAPIsOwnAnswersCount(t *testing.T) {
 		"422 without rules":        inJSON(422, `{"error":"invalid_client_metadata","violations":[]}`),
 		"422 of a proxy":           inJSON(422, `{"violations":[{"rule":"x"}]}`),
 		"500":                      inJSON(500, `{"error":"server_error"}`),
-		"503 page":                 http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", 503) }),
+		"503 page":                 http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusServiceUnavailable) }),
 		"redirect":                 http.RedirectHandler("https://elsewhere.example/", http.StatusTemporaryRedirect),
 		"a page":                   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }),
 		"not JSON":                 inJSON(200, `{"client_id":`),

@@ -13,7 +13,7 @@ var (
 	ErrAlreadyUsed = errors.New("already used")
 	// ErrAlreadyExists means that the identifier is taken.
 	ErrAlreadyExists = errors.New("already exists")
-	// ErrTooMany: there are as many as there may be.
+	// ErrTooMany means that there are as many as there may be.
 	ErrTooMany = errors.New("there are too many already")
 	// ErrPreconditionFailed means that the client is not in the state that the caller has seen.
 	ErrPreconditionFailed = errors.New("the client has changed since it was read")

@@ -116,7 +116,7 @@ func (c *Client) callWithHeader(ctx context.Context, request call, status int, i
 	return response.header, nil
 }
 
-// With is the same client with other behaviour, and connections of its own.
+// With is the same client with other behavior, and connections of its own.
 func (c *Client) With(misbehave Misbehave) *Client {
 	return &Client{Identity: c.Identity, Issuer: c.Issuer, Roots: c.Roots, Now: c.Now, Dial: c.Dial, Misbehave: misbehave}
 }

@@ -16,7 +16,13 @@ import (
 )
 
 // get reads a document of the public listener.
-func get(t *testing.T, client *fapitest.Client, address string) (*http.Response, []byte) {
+// answer is a response that has been read.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
+func get(t *testing.T, client *fapitest.Client, address string) (answer, []byte) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
@@ -25,7 +31,7 @@ func get(t *testing.T, client *fapitest.Client, address string) (*http.Response,
 	return do(t, client, request, false)
 }
 
-func do(t *testing.T, client *fapitest.Client, request *http.Request, mutual bool) (*http.Response, []byte) {
+func do(t *testing.T, client *fapitest.Client, request *http.Request, mutual bool) (answer, []byte) {
 	t.Helper()
 	response, err := client.HTTP(mutual).Do(request)
 	if err != nil {
@@ -36,7 +42,7 @@ func do(t *testing.T, client *fapitest.Client, request *http.Request, mutual boo
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, body
+	return answer{response.StatusCode, response.Header}, body
 }
 
 // TestDiscovery is discovery-end-point-verification.
@@ -178,7 +184,7 @@ func TestBrowserHeaders(t *testing.T) {
 	profile := keyAndDPoP
 	profile.Change = func(metadata *registration.Metadata) { metadata.AllowedOrigins = []string{origin} }
 	client := server.Register(t, "browser-client", profile).Client
-	preflight := func(path, origin string) *http.Response {
+	preflight := func(path, origin string) answer {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, server.Issuer+path, nil)
 		if err != nil {
 			t.Fatal(err)

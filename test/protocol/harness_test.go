@@ -22,7 +22,7 @@ var (
 )
 
 // wantRefusal demands one of the statuses with one of the error codes.
-func wantRefusal(t *testing.T, err error, statuses []int, codes ...oauth.ErrorCode) *fapitest.ErrorResponse {
+func wantRefusal(t *testing.T, err error, statuses []int, codes ...oauth.ErrorCode) fapitest.ErrorResponse {
 	t.Helper()
 	refusal, ok := errors.AsType[*fapitest.ErrorResponse](err)
 	if !ok {
@@ -31,7 +31,7 @@ func wantRefusal(t *testing.T, err error, statuses []int, codes ...oauth.ErrorCo
 	if !slices.Contains(statuses, refusal.Status) || len(codes) > 0 && !slices.Contains(codes, refusal.Code) {
 		t.Fatalf("want %v with one of %v, got: %v", statuses, codes, refusal)
 	}
-	return refusal
+	return *refusal
 }
 
 // wantErrorPage demands a page, and never a redirect to the client.

@@ -30,7 +30,7 @@ func (c *ControlPlane) startAPIServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.awaitReady(ctx, c.readyz)
+	return p.AwaitReady(ctx, c.readyz)
 }
 
 func (c *ControlPlane) readyz(ctx context.Context) error {

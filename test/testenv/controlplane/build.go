@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/fapi-operator/fapi-operator/test/testenv/process"
 )
 
 // Tools are the programs that Build made.
@@ -36,7 +38,7 @@ func Build(ctx context.Context, progress io.Writer) (Tools, error) {
 	cmd := exec.CommandContext(ctx, script)
 	cmd.Stdout, cmd.Stderr = &stdout, progress
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // the compiler, too
-	if err := spawn(cmd); err != nil {
+	if err := process.Spawn(cmd); err != nil {
 		return Tools{}, fmt.Errorf("run %s: %w", script, err)
 	}
 	if err := cmd.Wait(); err != nil {

@@ -35,7 +35,7 @@ func (c *ControlPlane) startCertManager(ctx context.Context) (func(context.Conte
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error { return p.awaitReady(ctx, c.tryIssuer) }, nil
+	return func(ctx context.Context) error { return p.AwaitReady(ctx, c.tryIssuer) }, nil
 }
 
 // applyCertManagerObjects applies what cert-manager expects to find: its

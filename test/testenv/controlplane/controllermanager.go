@@ -28,7 +28,7 @@ func (c *ControlPlane) startControllerManager() (func(context.Context) error, er
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error { return p.awaitReady(ctx, c.defaultServiceAccount) }, nil
+	return func(ctx context.Context) error { return p.AwaitReady(ctx, c.defaultServiceAccount) }, nil
 }
 
 // defaultServiceAccount asks for an object that only the controllers create.

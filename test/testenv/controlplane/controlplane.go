@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/fapi-operator/fapi-operator/test/testenv/process"
 )
 
 // ControlPlane is a running control plane. Its fields must not be changed.
@@ -30,7 +32,7 @@ type ControlPlane struct {
 	lock      *os.File
 	ca        *authority
 	kube      kubernetes.Interface
-	processes []*process
+	processes []*process.Process
 	failed    chan error
 	stopping  chan struct{}
 	stop      func() error
@@ -139,8 +141,10 @@ func (c *ControlPlane) startControllers(ctx context.Context) error {
 }
 
 // run starts one of the programs and watches over it.
-func (c *ControlPlane) run(program string, args ...string) (*process, error) {
-	p, err := startProcess(c.config.Tools.Path(program), c.files.data(), c.files.log(program), args...)
+func (c *ControlPlane) run(program string, args ...string) (*process.Process, error) {
+	cmd := exec.Command(c.config.Tools.Path(program), args...)
+	cmd.Dir = c.files.data()
+	p, err := process.Start(cmd, c.files.log(program))
 	if err != nil {
 		return nil, err
 	}
@@ -150,15 +154,15 @@ func (c *ControlPlane) run(program string, args ...string) (*process, error) {
 }
 
 // watch reports a program that ends before it was told to.
-func (c *ControlPlane) watch(p *process) {
-	<-p.done
+func (c *ControlPlane) watch(p *process.Process) {
+	<-p.Done()
 	select {
 	case <-c.stopping:
 		return
 	default:
 	}
 	select {
-	case c.failed <- p.failure():
+	case c.failed <- p.Failure():
 	default: // the first failure is told already
 	}
 }
@@ -174,7 +178,7 @@ func (c *ControlPlane) stopAll() error {
 	close(c.stopping)
 	var errs []error
 	for _, p := range slices.Backward(c.processes) {
-		errs = append(errs, p.stop())
+		errs = append(errs, p.Stop())
 	}
 	if c.lock != nil {
 		errs = append(errs, c.lock.Close())

@@ -27,7 +27,7 @@ func (c *ControlPlane) startEtcd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.awaitReady(ctx, c.dialEtcd)
+	return p.AwaitReady(ctx, c.dialEtcd)
 }
 
 func (c *ControlPlane) dialEtcd(ctx context.Context) error {

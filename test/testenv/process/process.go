@@ -1,4 +1,6 @@
-package controlplane
+// Package process runs programs beside this one: they write logs, are waited for
+// until they answer, and never outlive the program that started them.
+package process
 
 import (
 	"bytes"
@@ -23,8 +25,8 @@ const (
 	logTail = 2000
 )
 
-// process is a running program.
-type process struct {
+// Process is a running program.
+type Process struct {
 	name    string
 	cmd     *exec.Cmd
 	logFile string
@@ -32,20 +34,19 @@ type process struct {
 	err     error         // how it ended; may be read once done is closed
 }
 
-// startProcess runs a program in folder dir, with its output appended to logFile.
-func startProcess(program, dir, logFile string, args ...string) (*process, error) {
-	name := filepath.Base(program)
+// Start runs a command with its output appended to logFile.
+func Start(cmd *exec.Cmd, logFile string) (*Process, error) {
+	name := filepath.Base(cmd.Path)
 	log, err := os.OpenFile(logFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", name, err)
 	}
-	cmd := exec.Command(program, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.Stdout, cmd.Stderr = log, log
 	// A running program has its own copy of the log, so this one is closed.
-	if err := errors.Join(spawn(cmd), log.Close()); err != nil {
+	if err := errors.Join(Spawn(cmd), log.Close()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	p := &process{name: name, cmd: cmd, logFile: logFile, done: make(chan struct{})}
+	p := &Process{name: name, cmd: cmd, logFile: logFile, done: make(chan struct{})}
 	go func() {
 		p.err = cmd.Wait()
 		close(p.done)
@@ -53,9 +54,12 @@ func startProcess(program, dir, logFile string, args ...string) (*process, error
 	return p, nil
 }
 
-// awaitReady asks ready until it returns no error, the program has ended, or
+// Done is closed when the program has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// AwaitReady asks ready until it returns no error, the program has ended, or
 // ctx is done.
-func (p *process) awaitReady(ctx context.Context, ready func(context.Context) error) error {
+func (p *Process) AwaitReady(ctx context.Context, ready func(context.Context) error) error {
 	ctx, cancel := p.whileAlive(ctx)
 	defer cancel()
 	ticker := time.NewTicker(pollInterval)
@@ -79,7 +83,7 @@ func (p *process) awaitReady(ctx context.Context, ready func(context.Context) er
 
 // whileAlive makes a context that also ends with the program, so that no
 // question waits for the answer of a dead one.
-func (p *process) whileAlive(ctx context.Context) (context.Context, context.CancelFunc) {
+func (p *Process) whileAlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		select {
@@ -92,17 +96,17 @@ func (p *process) whileAlive(ctx context.Context) (context.Context, context.Canc
 }
 
 // notReady describes a program that has ended, or not answered in time.
-func (p *process) notReady(cause, lastAnswer error) error {
+func (p *Process) notReady(cause, lastAnswer error) error {
 	select {
 	case <-p.done:
-		return p.failure()
+		return p.Failure()
 	default:
 		return fmt.Errorf("wait for %s: %w; its last answer: %w; the end of %s:\n%s", p.name, cause, lastAnswer, p.logFile, p.tail())
 	}
 }
 
-// failure describes a program that has ended by itself.
-func (p *process) failure() error {
+// Failure describes a program that has ended by itself; call it once Done is closed.
+func (p *Process) Failure() error {
 	cause := p.err
 	if cause == nil {
 		cause = errors.New("exit status 0")
@@ -110,7 +114,7 @@ func (p *process) failure() error {
 	return fmt.Errorf("%s ended by itself: %w; the end of %s:\n%s", p.name, cause, p.logFile, p.tail())
 }
 
-func (p *process) tail() []byte {
+func (p *Process) tail() []byte {
 	log, err := os.ReadFile(p.logFile)
 	if err != nil {
 		return []byte(err.Error())
@@ -118,8 +122,8 @@ func (p *process) tail() []byte {
 	return bytes.TrimSpace(log[max(0, len(log)-logTail):])
 }
 
-// stop ends the program and waits until it is gone.
-func (p *process) stop() error {
+// Stop ends the program and waits until it is gone.
+func (p *Process) Stop() error {
 	select {
 	case <-p.done:
 		return nil
@@ -142,7 +146,7 @@ func (p *process) stop() error {
 	return nil
 }
 
-func (p *process) signal(signal os.Signal) error {
+func (p *Process) signal(signal os.Signal) error {
 	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop %s: %w", p.name, err)
 	}

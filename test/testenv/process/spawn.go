@@ -1,4 +1,4 @@
-package controlplane
+package process
 
 import (
 	"os/exec"
@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// spawn starts a program that dies with this one, also when this one is killed,
+// Spawn starts a program that dies with this one, also when this one is killed,
 // and that a terminal's Ctrl-C doesn't reach: this program ends it in order.
 //
 // Linux sends a child its Pdeathsig when the thread that started it ends (see
 // prctl(2), PR_SET_PDEATHSIG), so all start from one thread that never does.
-func spawn(cmd *exec.Cmd) error {
+func Spawn(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = childAttributes()
 	started := make(chan error, 1)
 	spawner() <- func() { started <- cmd.Start() }
