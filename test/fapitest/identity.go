@@ -21,6 +21,9 @@ type Identity struct {
 	Certificate *tls.Certificate
 	// DPoPKey is what access tokens are bound to; nil binds them to the Certificate.
 	DPoPKey *jose.SigningKey
+	// DecryptionKey opens ID tokens and authorization responses, which are then
+	// encrypted to it; nil expects them signed alone.
+	DecryptionKey *jose.DecryptionKey
 	// SignsRequests pushes request objects (FAPI 2.0 Message Signing, 5.3.1).
 	SignsRequests bool
 	// WantsJARM asks for signed responses (FAPI 2.0 Message Signing, 5.4.1).

@@ -100,7 +100,7 @@ func (c *Client) readIDToken(ctx context.Context, tokens *TokenResponse, authori
 	if tokens.IDToken == "" {
 		return nil
 	}
-	verified, err := c.verify(ctx, tokens.IDToken)
+	verified, err := c.openSigned(ctx, tokens.IDToken)
 	if err != nil {
 		return mustBeRefused("the ID token: %v", err)
 	}
