@@ -20,7 +20,7 @@ test: prerequisites controlplane ## Run every test, with the race detector
 	go test -race -timeout 20m ./...
 
 .PHONY: demo
-demo: controlplane ## Run the whole main job on this machine; ONCE=1 ends when it has held
+demo: $(if $(KUBECONFIG),,controlplane) ## Run the whole main job on this machine; ONCE=1 ends when it has held
 	go run ./hack/demo $(if $(ONCE),--once)
 
 .PHONY: verify
