@@ -104,8 +104,9 @@ type EffectiveSettings struct {
 	// +optional
 	RequestObjectSigningAlg string `json:"requestObjectSigningAlg,omitempty"`
 
-	// Algorithm with which the server signs authorization responses.
-	// Absent: it signs none.
+	// Algorithm with which the server signs authorization responses in JWT form (JARM),
+	// which the client asks for by response_mode=jwt, or always gets when messageSigning.responses is Required.
+	// Absent: the client has no authorization responses.
 	//
 	// +optional
 	AuthorizationResponseSigningAlg string `json:"authorizationResponseSigningAlg,omitempty"`
