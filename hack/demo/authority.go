@@ -14,7 +14,6 @@ import (
 	"math/big"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"time"
 )
@@ -134,10 +133,4 @@ func issue(template *x509.Certificate, by *authority) (certificate, key []byte, 
 
 func certificatePEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-// exists tells whether a file is there already.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

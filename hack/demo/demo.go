@@ -15,7 +15,6 @@ import (
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
 	"github.com/fapi-operator/fapi-operator/test/testenv/controlplane"
-	"github.com/fapi-operator/fapi-operator/test/testenv/process"
 )
 
 // demo is what the steps have come to.
@@ -36,7 +35,8 @@ type demo struct {
 	clusterUID   string
 	authority    *authority
 	person       fapitest.Person
-	programs     []*process.Process
+	programs     []*supervised
+	restarts     restarts
 	applications []*v1alpha1.FAPIApplication
 }
 
@@ -72,18 +72,12 @@ func findRepository() (string, error) {
 	return filepath.EvalSymlinks(repository)
 }
 
-// watch ends the demo when the program ends by itself.
-func (d *demo) watch(p *process.Process) {
-	<-p.Done()
-	d.fail(p.Failure())
-}
-
 // stop ends every program, the last started first. The folder stays.
 func (d *demo) stop() error {
 	d.fail(nil)
 	var problems []error
 	for _, program := range slices.Backward(d.programs) {
-		problems = append(problems, program.Stop())
+		problems = append(problems, program.running().Stop())
 	}
 	if d.plane != nil {
 		problems = append(problems, d.plane.Stop())

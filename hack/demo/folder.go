@@ -62,3 +62,9 @@ func (f folder) write(content []byte, names ...string) error {
 	}
 	return nil
 }
+
+// exists tells whether a file is there already.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -54,10 +54,10 @@ func run(ctx context.Context, once bool, webhookAddress string) (err error) {
 		{"Make certificates and keys", d.writeFiles},
 		{"Install the custom resource, the operator's rights and the webhook", d.install},
 		{"Start the authorization server and the operator", d.startPrograms},
-		{"Apply the samples", d.applySamples},
-		{"Apply a manifest that is broken in five ways", d.applyBroken},
-		{"Wait until the samples' clients are registered", d.awaitReady},
-		{"Use each client: log in, get a token, and misuse it", d.useClients},
+		{"Apply the samples", d.overRestarts(d.applySamples)},
+		{"Apply a manifest that is broken in five ways", d.overRestarts(d.applyBroken)},
+		{"Wait until the samples' clients are registered", d.overRestarts(d.awaitReady)},
+		{"Use each client: log in, get a token, and misuse it", d.overRestarts(d.useClients)},
 	}
 	for i, step := range steps {
 		if err := d.account.step(i+1, step.title, func() error { return step.do(ctx) }); err != nil {

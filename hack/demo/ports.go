@@ -19,7 +19,8 @@ const (
 	probePort       = 9447
 )
 
-const issuer = "https://localhost:9443"
+// issuer identifies the server; it is the public listener's address.
+var issuer = fmt.Sprintf("https://localhost:%d", publicPort)
 
 // checkPorts fails early, and in words, where a program would fail late.
 func (d *demo) checkPorts() error {

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -18,7 +17,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
-	"github.com/fapi-operator/fapi-operator/test/testenv/process"
 )
 
 // programPatience bounds the start of a program.
@@ -36,11 +34,18 @@ func (d *demo) startPrograms(ctx context.Context) error {
 }
 
 func (d *demo) startServer(ctx context.Context) (string, error) {
-	server := exec.Command(d.folder.program("authserver"), "--config", d.folder.serverConfig())
-	return "the authorization server answers: " + issuer, d.start(ctx, server, healthPort)
+	return "the authorization server answers: " + issuer, d.supervise(ctx, d.serverCommand, healthPort)
 }
 
 func (d *demo) startOperator(ctx context.Context) (string, error) {
+	return "the operator and its webhook answer", d.supervise(ctx, d.operatorCommand, probePort)
+}
+
+func (d *demo) serverCommand() *exec.Cmd {
+	return exec.Command(d.folder.program("authserver"), "--config", d.folder.serverConfig())
+}
+
+func (d *demo) operatorCommand() *exec.Cmd {
 	operator := exec.Command(d.folder.program("operator"),
 		"--registrar-url=https://localhost:"+strconv.Itoa(privatePort),
 		"--registrar-ca-file="+d.folder.caFile(),
@@ -53,23 +58,7 @@ func (d *demo) startOperator(ctx context.Context) (string, error) {
 		"--probe-address="+loopback(probePort),
 	)
 	operator.Env = append(operator.Environ(), "KUBECONFIG="+d.folder.kubeconfig("operator"))
-	return "the operator and its webhook answer", d.start(ctx, operator, probePort)
-}
-
-// start runs a program until the demo ends and waits until it is ready.
-func (d *demo) start(ctx context.Context, cmd *exec.Cmd, readyPort int) error {
-	if err := os.MkdirAll(d.folder.logs(), 0o700); err != nil {
-		return fmt.Errorf("make the logs' folder: %w", err)
-	}
-	program, err := process.Start(cmd, filepath.Join(d.folder.logs(), filepath.Base(cmd.Path)+".log"))
-	if err != nil {
-		return err
-	}
-	d.programs = append(d.programs, program)
-	go d.watch(program)
-	ctx, cancel := context.WithTimeout(ctx, programPatience)
-	defer cancel()
-	return program.AwaitReady(ctx, func(ctx context.Context) error { return askReady(ctx, readyPort) })
+	return operator
 }
 
 func askReady(ctx context.Context, port int) error {

@@ -67,6 +67,7 @@ func ruleIdentifiers(refusal string) []string {
 
 // awaitReady waits for every sample, and reads it then.
 func (d *demo) awaitReady(ctx context.Context) error {
+	d.applications = nil
 	for _, name := range sampleNames {
 		if err := d.account.timed(func() (string, error) { return d.awaitApplication(ctx, name) }); err != nil {
 			return err
