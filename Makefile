@@ -2,9 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# The race detector needs cgo.
-export CGO_ENABLED = 1
-TOOL := go tool -modfile=hack/tools/go.mod
+TOOL := CGO_ENABLED=0 go tool -modfile=hack/tools/go.mod
 
 .PHONY: help
 help: ## List what can be done
@@ -17,11 +15,11 @@ build: ## Build the operator and the authorization server into bin/
 
 .PHONY: test
 test: prerequisites controlplane ## Run every test, with the race detector
-	go test -race -timeout 20m ./...
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: demo
 demo: $(if $(KUBECONFIG),,controlplane) ## Run the whole main job on this machine; ONCE=1 ends when it has held
-	go run ./hack/demo $(if $(ONCE),--once)
+	@CGO_ENABLED=0 go run ./hack/demo $(if $(ONCE),--once)
 
 .PHONY: verify
 verify: ## Check generated files, formatting, lint, module files and import walls
@@ -41,7 +39,7 @@ controlplane: ## Build etcd, kube-apiserver and cert-manager from their modules 
 	@hack/controlplane/build >/dev/null
 
 .PHONY: prerequisites
-prerequisites: ## Install a C compiler, which the race detector needs, where it is missing
+prerequisites: ## Install a C compiler, which the race detector needs, where one is missing
 	@command -v gcc >/dev/null || { echo "installing gcc and libc6-dev (for go test -race)"; apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
 
 .PHONY: clean
