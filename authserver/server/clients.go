@@ -26,10 +26,13 @@ type directory struct {
 	cache  *lru.Cache[string, admitted]
 }
 
-// admitted is a client as it stood when the store was at a revision.
+// admitted is what today's rules make of one revision of a client's record, as
+// it stood when the store was at a revision. A nil client is one that they refuse.
 type admitted struct {
-	client        *fapi.Client
-	storeRevision int64
+	client         *fapi.Client
+	rejected       *registration.RejectedError
+	recordRevision int64
+	storeRevision  int64
 }
 
 func newDirectory(clients store.Clients, limits fapi.Limits, log *slog.Logger) (*directory, error) {
@@ -49,25 +52,39 @@ func (d *directory) Client(ctx context.Context, clientID string) (*fapi.Client, 
 	if err != nil {
 		return nil, err
 	}
-	if cached, ok := d.cache.Get(clientID); ok && cached.storeRevision == revision {
-		return cached.client, nil
+	cached, known := d.cache.Get(clientID)
+	if known && cached.storeRevision == revision {
+		return cached.outcome()
 	}
 	record, err := d.store.Client(ctx, clientID)
 	if err != nil {
 		return nil, err
 	}
-	client, violations := fapi.AdmitClient(record.Metadata, d.limits)
-	if client == nil {
-		return nil, d.disabled(clientID, violations)
+	if !known || cached.recordRevision != record.Revision {
+		cached = d.admit(record)
 	}
-	d.cache.Add(clientID, admitted{client: client, storeRevision: revision})
-	return client, nil
+	cached.storeRevision = revision
+	d.cache.Add(clientID, cached)
+	return cached.outcome()
 }
 
-// disabled makes a client that the rules refuse look like none to a stranger,
-// and names it in the log.
-func (d *directory) disabled(clientID string, violations []registration.Violation) error {
-	rejected := &registration.RejectedError{Violations: violations}
-	d.log.Warn("a registered client is disabled: today's rules refuse it", "client_id", clientID, "rules", rejected.Rules())
-	return fmt.Errorf("%w: %w", store.ErrNotFound, rejected)
+// admit asks the rule book, and names in the log a client that it refuses: once
+// for each revision, however often a stranger asks for it.
+func (d *directory) admit(record store.ClientRecord) admitted {
+	client, violations := fapi.AdmitClient(record.Metadata, d.limits)
+	found := admitted{client: client, recordRevision: record.Revision}
+	if client == nil {
+		found.rejected = &registration.RejectedError{Violations: violations}
+		d.log.Warn("a registered client is disabled: today's rules refuse it",
+			"client_id", record.Metadata.ClientID, "rules", found.rejected.Rules())
+	}
+	return found
+}
+
+// outcome makes a client that the rules refuse look like none to a stranger.
+func (a admitted) outcome() (*fapi.Client, error) {
+	if a.client == nil {
+		return nil, fmt.Errorf("%w: %w", store.ErrNotFound, a.rejected)
+	}
+	return a.client, nil
 }
