@@ -16,3 +16,13 @@ type Clients interface {
 type ClientKeys interface {
 	ClientKeys(ctx context.Context, client *fapi.Client) (*jose.KeySet, error)
 }
+
+// EncryptionKeys gives the client's keys where something is encrypted to them
+// with alg, and nil where alg is empty: a jwks_uri that does not answer stops no
+// answer that is only signed.
+func EncryptionKeys(ctx context.Context, source ClientKeys, client *fapi.Client, alg string) (*jose.KeySet, error) {
+	if alg == "" {
+		return nil, nil
+	}
+	return source.ClientKeys(ctx, client)
+}

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"context"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -53,7 +52,7 @@ func (f *Front) Accept(w http.ResponseWriter, r *http.Request) (Request, *oauth.
 	if refusal := AllowOrigin(w, r, caller.Client); refusal != nil {
 		return Request{}, refusal
 	}
-	jkt, refusal := f.Proof(r.Context(), r, "")
+	jkt, refusal := f.Proof(r, "")
 	if refusal != nil {
 		return Request{}, refusal
 	}
@@ -62,7 +61,7 @@ func (f *Front) Accept(w http.ResponseWriter, r *http.Request) (Request, *oauth.
 
 // Proof verifies the request's DPoP proof and gives its key's thumbprint; ""
 // when no proof was sent. With an access token the proof must name it (ath).
-func (f *Front) Proof(ctx context.Context, r *http.Request, accessToken string) (string, *oauth.Error) {
+func (f *Front) Proof(r *http.Request, accessToken string) (string, *oauth.Error) {
 	proofs := r.Header.Values("DPoP")
 	if len(proofs) == 0 {
 		return "", nil
@@ -71,7 +70,7 @@ func (f *Front) Proof(ctx context.Context, r *http.Request, accessToken string) 
 	for i, base := range f.BaseURLs {
 		urls[i] = base + r.URL.Path
 	}
-	proof, refusal := f.DPoP.Verify(ctx, proofs, r.Method, urls, accessToken)
+	proof, refusal := f.DPoP.Verify(r.Context(), proofs, r.Method, urls, accessToken)
 	if refusal != nil {
 		return "", refusal
 	}

@@ -24,8 +24,9 @@ type PushedRequest struct {
 	Resources []string
 }
 
-// pushedRequestRules holds for every pushed authorization request.
-var pushedRequestRules = []Rule[PushedRequest]{
+// pushedFormRules holds for the form itself, also where a request object in it has
+// the parameters.
+var pushedFormRules = []Rule[PushedRequest]{
 	{
 		ID: "RFC6749-3.1", Clause: "RFC 6749, 3.1", Code: oauth.InvalidRequest,
 		Demand: "no parameter is sent more than once",
@@ -38,6 +39,10 @@ var pushedRequestRules = []Rule[PushedRequest]{
 		Remedy: "push the parameters themselves", Member: oauth.ParamRequestURI,
 		Holds: func(r PushedRequest) bool { return !r.Parameters.Has(oauth.ParamRequestURI) },
 	},
+}
+
+// pushedRequestRules holds for every pushed authorization request.
+var pushedRequestRules = slices.Concat(pushedFormRules, []Rule[PushedRequest]{
 	{
 		ID: "FAPI2-MS-FINAL-5.3.1-1", Clause: "FAPI 2.0 Message Signing, 5.3.1-1", Code: oauth.InvalidRequest,
 		Demand: "this client's requests are signed: the parameters are in a request object",
@@ -194,6 +199,11 @@ var pushedRequestRules = []Rule[PushedRequest]{
 			return jkt == "" || r.ProofJKT == "" || jkt == r.ProofJKT
 		},
 	},
+})
+
+// CheckPushedForm refuses a form before the request object in it is opened.
+func CheckPushedForm(form oauth.Form) *oauth.Error {
+	return firstBroken(pushedFormRules, PushedRequest{Parameters: form})
 }
 
 // CheckPushedRequest refuses a pushed request at the first rule that it breaks.

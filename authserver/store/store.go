@@ -123,7 +123,6 @@ type Space string
 const (
 	SpaceClientAssertion Space = "client_assertion"
 	SpaceDPoPProof       Space = "dpop_proof"
-	SpaceRequestObject   Space = "request_object"
 )
 
 // ServerKeys keeps the server's own keys, which the keys package has encrypted.

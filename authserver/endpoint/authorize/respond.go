@@ -9,7 +9,6 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
-	"github.com/fapi-operator/fapi-operator/authserver/jose"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/authserver/token"
@@ -118,7 +117,7 @@ func (f *Finisher) signedLocation(ctx context.Context, request store.Authorizati
 	if err != nil {
 		return "", err
 	}
-	keys, err := f.encryptionKeys(ctx, client)
+	keys, err := endpoint.EncryptionKeys(ctx, f.Keys, client, client.Metadata().AuthorizationEncryptedResponseAlg)
 	if err != nil {
 		return "", err
 	}
@@ -127,15 +126,6 @@ func (f *Finisher) signedLocation(ctx context.Context, request store.Authorizati
 		return "", err
 	}
 	return withQuery(request.RedirectURI, map[string]string{oauth.ParamResponse: response})
-}
-
-// encryptionKeys are needed only where a response is encrypted: a jwks_uri that
-// does not answer stops no other.
-func (f *Finisher) encryptionKeys(ctx context.Context, client *fapi.Client) (*jose.KeySet, error) {
-	if client.Metadata().AuthorizationEncryptedResponseAlg == "" {
-		return nil, nil
-	}
-	return f.Keys.ClientKeys(ctx, client)
 }
 
 // withQuery adds parameters to a redirect URI, whose own query stays as it is

@@ -64,11 +64,8 @@ func (h *Handler) parameters(ctx context.Context, request endpoint.Request) (oau
 	if !request.Form.Has(oauth.ParamRequest) {
 		return request.Form, false, nil
 	}
-	if duplicates := request.Form.Duplicates(); len(duplicates) > 0 {
-		return oauth.Form{}, false, oauth.Refuse(oauth.InvalidRequest, "RFC6749-3.1", "no parameter is sent more than once")
-	}
-	if request.Form.Has(oauth.ParamRequestURI) {
-		return oauth.Form{}, false, oauth.Refuse(oauth.InvalidRequest, "PAR-2.1", "request_uri is not sent to this endpoint")
+	if refusal := fapi.CheckPushedForm(request.Form); refusal != nil {
+		return oauth.Form{}, false, refusal
 	}
 	parameters, refusal := h.RequestObjects.Open(ctx, request.Form.Get(oauth.ParamRequest), request.Caller.Client)
 	return parameters, true, refusal

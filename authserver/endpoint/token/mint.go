@@ -6,8 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fapi-operator/fapi-operator/authserver/fapi"
-	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/authserver/token"
@@ -51,7 +50,7 @@ func (h *Handler) audience(scope []string, grant *store.Grant) []string {
 }
 
 func (h *Handler) idToken(ctx context.Context, r request, grant store.Grant) (string, error) {
-	keys, err := h.encryptionKeys(ctx, r.client())
+	keys, err := endpoint.EncryptionKeys(ctx, h.Keys, r.client(), r.client().Metadata().IDTokenEncryptedResponseAlg)
 	if err != nil {
 		return "", err
 	}
@@ -59,13 +58,4 @@ func (h *Handler) idToken(ctx context.Context, r request, grant store.Grant) (st
 	return h.Minter.IDToken(r.client(), keys, token.IDToken{
 		Subject: login.Subject, Nonce: grant.Request.Nonce, AuthTime: login.Time, ACR: login.ACR, AMR: login.AMR,
 	})
-}
-
-// encryptionKeys are needed only where ID tokens are encrypted: a jwks_uri that
-// does not answer costs no other client a code that is used up already.
-func (h *Handler) encryptionKeys(ctx context.Context, client *fapi.Client) (*jose.KeySet, error) {
-	if client.Metadata().IDTokenEncryptedResponseAlg == "" {
-		return nil, nil
-	}
-	return h.Keys.ClientKeys(ctx, client)
 }

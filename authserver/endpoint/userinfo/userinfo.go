@@ -115,7 +115,7 @@ func (h *Handler) proven(r *http.Request, accessToken string) (fapi.ProvenKeys, 
 	if certificates := endpoint.PeerCertificates(r); len(certificates) > 0 {
 		proven.X5TS256 = jose.CertificateThumbprint(certificates[0])
 	}
-	jkt, refusal := h.Front.Proof(r.Context(), r, accessToken)
+	jkt, refusal := h.Front.Proof(r, accessToken)
 	proven.JKT = jkt
 	return proven, refusal
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
 
-var spaces = []store.Space{store.SpaceClientAssertion, store.SpaceDPoPProof, store.SpaceRequestObject}
+var spaces = []store.Space{store.SpaceClientAssertion, store.SpaceDPoPProof}
 
 var singleUseClauses = []clause{
 	{"a value is fresh once in each space", freshOnce},
