@@ -105,9 +105,16 @@ func (h *Handler) facts(r *http.Request) (fapi.ResourceRequest, string) {
 	authorizations := r.Header.Values("Authorization")
 	scheme, presented, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	return fapi.ResourceRequest{
-		TokenInQuery: query.Has("access_token"), Authorizations: len(authorizations), Scheme: scheme,
+		TokenInQuery: query.Has("access_token"), TokenInBody: hasTokenInBody(r), Authorizations: len(authorizations), Scheme: scheme,
 		Issuer: h.Issuer, Resource: h.Issuer, Scope: []string{oauth.ScopeOpenID}, Now: h.Now(),
 	}, strings.TrimSpace(presented)
+}
+
+// hasTokenInBody reads a form's body (RFC 6750, 2.2), as far as forms are read here.
+func hasTokenInBody(r *http.Request) bool {
+	r.Body = http.MaxBytesReader(nil, r.Body, oauth.MaxFormBytes)
+	_ = r.ParseForm() // What is no form, or too long for one, has no parameter that anybody reads.
+	return r.PostForm.Has("access_token")
 }
 
 func (h *Handler) proven(r *http.Request, accessToken string) (fapi.ProvenKeys, *oauth.Error) {
