@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"crypto/x509"
 	"errors"
 	"io"
 	"mime"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/clientauth"
 	"github.com/fapi-operator/fapi-operator/authserver/dpop"
+	"github.com/fapi-operator/fapi-operator/authserver/mtls"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
@@ -45,7 +45,7 @@ func (f *Front) Accept(w http.ResponseWriter, r *http.Request) (Request, *oauth.
 	if refusal != nil {
 		return Request{}, refusal
 	}
-	caller, refusal := f.Authenticator.Authenticate(r.Context(), form, PeerCertificates(r), r.Header.Get("Authorization"))
+	caller, refusal := f.Authenticator.Authenticate(r.Context(), form, mtls.PeerCertificates(r), r.Header.Get("Authorization"))
 	if refusal != nil {
 		return Request{}, refusal
 	}
@@ -91,15 +91,6 @@ func ReadForm(w http.ResponseWriter, r *http.Request) (oauth.Form, *oauth.Error)
 		return oauth.Form{}, oauth.Refuse(oauth.InvalidRequest, "RFC6749-3.2", "the request ended before its body did").WithCause(err)
 	}
 	return oauth.ParseForm(string(body))
-}
-
-// PeerCertificates are the certificates that the client presented in the
-// handshake, unverified; none on the public listener, which never asks.
-func PeerCertificates(r *http.Request) []*x509.Certificate {
-	if r.TLS == nil {
-		return nil
-	}
-	return r.TLS.PeerCertificates
 }
 
 // Methods serves only the given methods; any other gets a JSON error with 405.

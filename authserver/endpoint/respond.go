@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/fapi-operator/fapi-operator/authserver/jose"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
@@ -55,16 +53,7 @@ func (p *Responder) Refuse(w http.ResponseWriter, r *http.Request, refusal *oaut
 // RefuseWith is Refuse where another status is due than the code's.
 func (p *Responder) RefuseWith(w http.ResponseWriter, r *http.Request, status int, refusal *oauth.Error) {
 	p.Record(r, refusal)
-	p.JSON(w, status, errorResponse{Error: refusal.Code, Description: Describe(refusal)})
-}
-
-// Challenge is a value of WWW-Authenticate (RFC 6750, 3; RFC 9449, 7.1).
-func Challenge(scheme string, refusal *oauth.Error) string {
-	challenge := scheme + ` error="` + string(refusal.Code) + `", error_description="` + Describe(refusal) + `"`
-	if scheme == oauth.TokenTypeDPoP {
-		challenge += `, algs="` + strings.Join(algorithmNames(), " ") + `"`
-	}
-	return challenge
+	p.JSON(w, status, errorResponse{Error: refusal.Code, Description: refusal.ErrorDescription()})
 }
 
 // Record logs and counts a refusal that is answered in another form.
@@ -77,30 +66,4 @@ func (p *Responder) Record(r *http.Request, refusal *oauth.Error) {
 		"endpoint", r.Pattern, "code", refusal.Code, "rule", refusal.Rule,
 		"description", refusal.Description, "cause", refusal.Cause)
 	p.Refusals.WithLabelValues(r.Pattern, string(refusal.Rule), string(refusal.Code)).Inc()
-}
-
-// Describe gives the error_description: the refusal's description with its
-// rule, in the characters that RFC 6749, 5.2 allows.
-func Describe(refusal *oauth.Error) string {
-	if refusal.Description == "" {
-		return ""
-	}
-	text := refusal.Description
-	if refusal.Rule != "" {
-		text += " (" + string(refusal.Rule) + ")"
-	}
-	return strings.Map(func(c rune) rune {
-		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
-			return '\''
-		}
-		return c
-	}, text)
-}
-
-func algorithmNames() []string {
-	var names []string
-	for _, algorithm := range jose.SignatureAlgorithms() {
-		names = append(names, string(algorithm))
-	}
-	return names
 }

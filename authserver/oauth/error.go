@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // RuleID names a rule the way the OpenID Foundation's conformance suite does
@@ -83,6 +84,24 @@ func (e *Error) Error() string {
 		text += ": " + e.Cause.Error()
 	}
 	return text
+}
+
+// ErrorDescription is the error_description that strangers may read: the
+// description with its rule, in the characters that RFC 6749, 5.2 allows.
+func (e *Error) ErrorDescription() string {
+	if e.Description == "" {
+		return ""
+	}
+	text := e.Description
+	if e.Rule != "" {
+		text += " (" + string(e.Rule) + ")"
+	}
+	return strings.Map(func(c rune) rune {
+		if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			return '\''
+		}
+		return c
+	}, text)
 }
 
 // Unwrap gives the cause, so that errors.Is and errors.As see through.

@@ -31,6 +31,7 @@ type parts struct {
 	ring       *keys.Ring
 	minter     *token.Minter
 	verifier   *token.Verifier
+	active     *endpoint.ActiveTokens
 	users      *interaction.Users
 }
 
@@ -56,6 +57,7 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 		clientKeys: jwksuri.New(s.jwksURIConfig()),
 		minter:     &token.Minter{Issuer: s.config.Issuer, Signer: ring.Signer, Now: s.now},
 		verifier:   &token.Verifier{Issuer: s.config.Issuer, Keys: ring.PublicKeys, Now: s.now},
+		active:     &endpoint.ActiveTokens{Grants: s.store, Clients: clients},
 	}
 	p.responder = endpoint.NewResponder(s.log, p.registry)
 	p.front = p.newFront(&mtls.Verifier{Bundles: bundles, Now: s.now})

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +17,8 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/userinfo"
 	"github.com/fapi-operator/fapi-operator/authserver/interaction"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/resource"
+	"github.com/fapi-operator/fapi-operator/authserver/token"
 )
 
 const pathInteraction = "/interaction"
@@ -114,8 +117,11 @@ func (p *parts) revoke() http.Handler {
 
 func (p *parts) userinfo() http.Handler {
 	return &userinfo.Handler{
-		Front: p.front, Responder: p.responder, AccessTokens: p.verifier, Grants: p.store,
-		Clients: p.clients, Issuer: p.config.Issuer, Claims: p.claims, Now: p.now,
+		Guard: &resource.Guard{
+			Issuer: p.config.Issuer, Resource: p.config.Issuer, Revocation: p.active, Proof: p.front.Proof, Now: p.now,
+			Verify: func(_ context.Context, compact string) (token.AccessToken, error) { return p.verifier.Verify(compact) },
+		},
+		Responder: p.responder, Clients: p.clients, Claims: p.claims,
 	}
 }
 

@@ -50,7 +50,7 @@ func (f *Finisher) Refuse(w http.ResponseWriter, r *http.Request, interaction st
 	}
 	f.Responder.Record(r, reason)
 	f.redirect(w, r, interaction, map[string]string{
-		oauth.ParamError: string(reason.Code), oauth.ParamErrorDescription: endpoint.Describe(reason),
+		oauth.ParamError: string(reason.Code), oauth.ParamErrorDescription: reason.ErrorDescription(),
 	})
 }
 

@@ -1,0 +1,28 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+
+	"github.com/fapi-operator/fapi-operator/authserver/store"
+	"github.com/fapi-operator/fapi-operator/authserver/token"
+)
+
+// ActiveTokens tells whether access tokens of the server's own are still good:
+// neither they nor their grants were revoked, and their clients may still act.
+type ActiveTokens struct {
+	Grants  store.Grants
+	Clients Clients
+}
+
+// Active implements resource.Revocation.
+func (a *ActiveTokens) Active(ctx context.Context, _ string, access token.AccessToken) (bool, error) {
+	client, err := a.Clients.Client(ctx, access.ClientID)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil || client.Suspended() {
+		return false, err
+	}
+	return a.Grants.AccessTokenActive(ctx, access.ID, access.GrantID)
+}

@@ -1,0 +1,15 @@
+package mtls
+
+import (
+	"crypto/x509"
+	"net/http"
+)
+
+// PeerCertificates are the certificates that the client presented in the
+// handshake, unverified; none on a listener that never asks.
+func PeerCertificates(r *http.Request) []*x509.Certificate {
+	if r.TLS == nil {
+		return nil
+	}
+	return r.TLS.PeerCertificates
+}
