@@ -21,6 +21,8 @@ type stated struct {
 	requestObject         v1alpha1.RequestObject
 	authorizationResponse v1alpha1.SignedResponse
 	idToken               v1alpha1.SignedResponse
+	introspection         v1alpha1.Introspection
+	introspectionResponse v1alpha1.SignedResponse
 	accessToken           v1alpha1.AccessToken
 }
 
@@ -39,6 +41,8 @@ func read(spec *v1alpha1.FAPIApplicationSpec) stated {
 	fill(&s.requestObject, spec.RequestObject)
 	fill(&s.authorizationResponse, spec.AuthorizationResponse)
 	fill(&s.idToken, spec.IDToken)
+	fill(&s.introspection, spec.Introspection)
+	fill(&s.introspectionResponse, s.introspection.Response)
 	fill(&s.accessToken, spec.AccessToken)
 	return s
 }

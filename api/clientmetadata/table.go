@@ -1,6 +1,7 @@
 package clientmetadata
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -100,6 +101,17 @@ var table = []row{
 	{"idToken.encryptedResponseEnc", "id_token_encrypted_response_enc", func(m *registration.Metadata, s stated) {
 		m.IDTokenEncryptedResponseEnc = s.idToken.EncryptedResponseEnc
 	}},
+	{"introspection.resources", "fapi_operator_introspection_resources", func(m *registration.Metadata, s stated) { m.IntrospectionResources = s.introspection.Resources }},
+	{"introspection.response.signedResponseAlg", "introspection_signed_response_alg", func(m *registration.Metadata, s stated) {
+		m.IntrospectionSignedResponseAlg = s.introspectionResponse.SignedResponseAlg
+	}},
+	{"introspection.response.encryptedResponseAlg", "introspection_encrypted_response_alg", func(m *registration.Metadata, s stated) {
+		m.IntrospectionEncryptedResponseAlg = s.introspectionResponse.EncryptedResponseAlg
+	}},
+	{"introspection.response.encryptedResponseEnc", "introspection_encrypted_response_enc", func(m *registration.Metadata, s stated) {
+		m.IntrospectionEncryptedResponseEnc = s.introspectionResponse.EncryptedResponseEnc
+	}},
+	{"messageSigning.introspection", "introspection_signed_response_alg", requireSignedIntrospection},
 
 	{"accessToken.senderConstraint", "dpop_bound_access_tokens", bindToDPoPKey},
 	{"accessToken.senderConstraint", "tls_client_certificate_bound_access_tokens", bindToCertificate},
@@ -140,6 +152,14 @@ func requireSignedRequests(m *registration.Metadata, s stated) {
 func requireSignedResponses(m *registration.Metadata, s stated) {
 	if s.messageSigning.Responses == v1alpha1.MessageSigningRequired {
 		m.ResponseModes = []string{oauth.ResponseModeJWT}
+	}
+}
+
+// requireSignedIntrospection states an algorithm, which is what makes the server
+// sign every answer (RFC 9701, 6).
+func requireSignedIntrospection(m *registration.Metadata, s stated) {
+	if s.messageSigning.Introspection == v1alpha1.MessageSigningRequired {
+		m.IntrospectionSignedResponseAlg = cmp.Or(m.IntrospectionSignedResponseAlg, registration.DefaultSigningAlg)
 	}
 }
 

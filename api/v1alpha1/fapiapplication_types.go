@@ -254,6 +254,12 @@ type FAPIApplicationSpec struct {
 	// +optional
 	IDToken *SignedResponse `json:"idToken,omitempty"`
 
+	// What the client may ask the introspection endpoint, and how it is answered.
+	// Absent: the client may introspect the tokens that were issued to it.
+	//
+	// +optional
+	Introspection *Introspection `json:"introspection,omitempty"`
+
 	// The access tokens that the client gets.
 	// Absent: bound to its certificate, valid for 5 minutes.
 	//

@@ -16,6 +16,14 @@ type MessageSigning struct {
 	//
 	// +optional
 	Responses MessageSigningRequirement `json:"responses,omitempty"`
+
+	// Required: every answer of the introspection endpoint is a signed JWT (FAPI
+	// 2.0 Message Signing, 5.5.1; RFC 9701, 6: introspection_signed_response_alg).
+	// Absent: the client asks for a signed answer with the Accept header of each
+	// request.
+	//
+	// +optional
+	Introspection MessageSigningRequirement `json:"introspection,omitempty"`
 }
 
 // MessageSigningRequirement says that a kind of message must be signed.
@@ -58,7 +66,7 @@ type RequestObject struct {
 // SignedResponse holds the algorithms of a signed message that the server makes for the client.
 type SignedResponse struct {
 	// Algorithm with which the server signs (authorization_signed_response_alg,
-	// id_token_signed_response_alg), one of PS256, ES256 and EdDSA (FAPI 2.0
+	// id_token_signed_response_alg, introspection_signed_response_alg), one of PS256, ES256 and EdDSA (FAPI 2.0
 	// Security Profile, 5.4.1-1).
 	// Absent: ES256.
 	//
@@ -67,8 +75,8 @@ type SignedResponse struct {
 	SignedResponseAlg string `json:"signedResponseAlg,omitempty"`
 
 	// Algorithm with which the server encrypts the content key to the client
-	// (authorization_encrypted_response_alg, id_token_encrypted_response_alg),
-	// one of RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW and ECDH-ES+A256KW.
+	// (authorization_encrypted_response_alg, id_token_encrypted_response_alg,
+	// introspection_encrypted_response_alg), one of RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW and ECDH-ES+A256KW.
 	// It needs a key of the client for encryption. RSA1_5 is refused (RFC 8725,
 	// 3.2).
 	// Absent: not encrypted.
@@ -78,12 +86,34 @@ type SignedResponse struct {
 	EncryptedResponseAlg string `json:"encryptedResponseAlg,omitempty"`
 
 	// Algorithm with which the server encrypts the content
-	// (authorization_encrypted_response_enc, id_token_encrypted_response_enc),
-	// one of A128GCM, A256GCM, A128CBC-HS256 and A256CBC-HS512. It needs
+	// (authorization_encrypted_response_enc, id_token_encrypted_response_enc,
+	// introspection_encrypted_response_enc), one of A128GCM, A256GCM, A128CBC-HS256 and A256CBC-HS512. It needs
 	// encryptedResponseAlg.
 	// Absent: A128CBC-HS256 where encryptedResponseAlg is set.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	EncryptedResponseEnc string `json:"encryptedResponseEnc,omitempty"`
+}
+
+// Introspection makes the client a resource server that may ask about access tokens (RFC 7662).
+type Introspection struct {
+	// Resource identifiers for which this client is the resource server: it may
+	// introspect access tokens whose aud contains one of them, each a URI without
+	// fragment (RFC 8707, 2).
+	// Absent: it may introspect the tokens alone that were issued to it.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MaxLength=2048
+	Resources []string `json:"resources,omitempty"`
+
+	// Algorithms of the signed answers (RFC 9701). Where one is stated, every
+	// answer is signed.
+	// Absent: answers are signed with ES256 where the request or messageSigning
+	// asks for it, and not encrypted.
+	//
+	// +optional
+	Response *SignedResponse `json:"response,omitempty"`
 }

@@ -136,8 +136,13 @@ func (c Config) Limits() fapi.Limits {
 	names := slices.AppendSeq(make([]string, 0, len(c.TrustBundles)), maps.Keys(c.TrustBundles))
 	slices.Sort(names)
 	scopes := append([]string{}, c.ScopeNames()...)
-	return fapi.Limits{MaxAccessTokenLifetime: c.AccessToken.MaxLifetime, TrustBundles: names, Scopes: scopes}
+	return fapi.Limits{
+		MaxAccessTokenLifetime: c.AccessToken.MaxLifetime, TrustBundles: names, Scopes: scopes, Resources: c.Resources(),
+	}
 }
+
+// Resources are the resource indicators (RFC 8707) that access tokens are issued for.
+func (c Config) Resources() []string { return []string{c.DefaultResource} }
 
 // ScopeNames are the configured scope values, sorted.
 func (c Config) ScopeNames() []string { return slices.Sorted(maps.Keys(c.Scopes)) }

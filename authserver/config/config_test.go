@@ -52,7 +52,8 @@ func TestTheExampleIsValid(t *testing.T) {
 	}
 	want := fapi.Limits{
 		MaxAccessTokenLifetime: time.Hour, TrustBundles: []string{"partners"},
-		Scopes: []string{"accounts", "offline_access", "openid", "payments"},
+		Scopes:    []string{"accounts", "offline_access", "openid", "payments"},
+		Resources: []string{"https://api.bank.example"},
 	}
 	if difference := cmp.Diff(want, config.Limits()); difference != "" {
 		t.Errorf("Limits (-want +got):\n%s", difference)

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 
@@ -35,6 +36,16 @@ func (p *Responder) JSON(w http.ResponseWriter, status int, value any) {
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(value); err != nil {
+		p.Log.Warn("the response was not sent whole", "error", err)
+	}
+}
+
+// JWT answers with a JWT of the media type; nothing of it may be cached either.
+func (p *Responder) JWT(w http.ResponseWriter, mediaType, compact string) {
+	header := w.Header()
+	header.Set("Content-Type", mediaType)
+	header.Set("Cache-Control", "no-store")
+	if _, err := io.WriteString(w, compact); err != nil {
 		p.Log.Warn("the response was not sent whole", "error", err)
 	}
 }

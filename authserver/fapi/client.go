@@ -110,6 +110,15 @@ func (c *Client) AllowsOrigin(origin string) bool {
 	return slices.Contains(c.metadata.AllowedOrigins, origin)
 }
 
+// MayIntrospect tells whether an access token that was issued to the client
+// issuedTo, for the resources of audience, is any of this client's business: its
+// own, or one that is meant for a resource that it serves (RFC 7662, 2.2, 4).
+func (c *Client) MayIntrospect(issuedTo string, audience []string) bool {
+	return issuedTo == c.ID() || slices.ContainsFunc(audience, func(resource string) bool {
+		return slices.Contains(c.metadata.IntrospectionResources, resource)
+	})
+}
+
 // AccessTokenLifetime is how long this client's access tokens live.
 func (c *Client) AccessTokenLifetime() time.Duration {
 	return time.Duration(*c.metadata.AccessTokenLifetime) * time.Second

@@ -84,6 +84,9 @@ type Limits struct {
 	// Scopes are the scope values that the server's configuration offers, beside
 	// openid and offline_access. Nil means that they are not known here (admission).
 	Scopes []string
+	// Resources are the resource indicators that the server issues access tokens
+	// for. Nil means that they are not known here (admission).
+	Resources []string
 	// Pending names the metadata members that are stated, but whose content is
 	// not known here (admission): jwks, fapi_operator_tls_client_auth_trust_anchors.
 	// Rules take them for stated, and for fit.

@@ -110,6 +110,13 @@ var registrationRules = expand([]memberRule{
 		Checks: on("scope", scopeIsOffered),
 	},
 	{
+		ID:     "LOCAL-INTROSPECTION-RESOURCE",
+		Clause: "RFC 7662, 4; RFC 8707, 2; our own choice",
+		Demand: "a resource whose access tokens a client may introspect is an absolute URI without a fragment, and one that the server issues access tokens for",
+		Remedy: "write the resource's identifier, the aud of its access tokens",
+		Checks: on("fapi_operator_introspection_resources", introspectsKnownResources),
+	},
+	{
 		ID:     "LOCAL-ALLOWED-ORIGIN",
 		Clause: "RFC 6454, 6.2; https is our own choice",
 		Demand: "an allowed origin is written as browsers send it: https, a host in lower case, and a port unless it is 443; no path, pattern or null",
@@ -356,7 +363,7 @@ var registrationRules = expand([]memberRule{
 		Clause: "OpenID Connect Core, 10.2; JARM, 3",
 		Demand: "encrypted responses need a public key of the client for the algorithm",
 		Remedy: "state jwks or jwks_uri with an encryption key that fits the algorithm, or leave the algorithm out",
-		Checks: each(hasKeyToEncryptTo, authorizationEncryptionAlg, idTokenEncryptionAlg),
+		Checks: each(hasKeyToEncryptTo, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg),
 	},
 
 	{
@@ -364,28 +371,28 @@ var registrationRules = expand([]memberRule{
 		Clause: "FAPI 2.0 Security Profile, 5.4.1-1",
 		Demand: "JWTs are signed with PS256, ES256 or EdDSA, and never with none",
 		Remedy: "write ES256, PS256 or EdDSA",
-		Checks: each(isSignatureAlgorithm, assertionSigningAlg, requestObjectSigningAlg, authorizationSigningAlg, idTokenSigningAlg),
+		Checks: each(isSignatureAlgorithm, assertionSigningAlg, requestObjectSigningAlg, authorizationSigningAlg, idTokenSigningAlg, introspectionSigningAlg),
 	},
 	{
 		ID:     "RFC8725-3.2",
 		Clause: "RFC 8725, 3.2; FAPI 2.0 Security Profile, 5.4.1-1",
 		Demand: "RSA1_5 is refused: RSA-PKCS1 v1.5 encryption gives its plaintext away",
 		Remedy: "write RSA-OAEP-256 or ECDH-ES",
-		Checks: each(isNotPKCS1v15, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg),
+		Checks: each(isNotPKCS1v15, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg),
 	},
 	{
 		ID:     "LOCAL-ENCRYPTION-ALG",
 		Clause: "RFC 7518, 4.1; the set is our own choice",
 		Demand: "content keys are encrypted with RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW or ECDH-ES+A256KW",
 		Remedy: "write one of these algorithms, or leave the member out: nothing is encrypted then",
-		Checks: each(isKeyManagementAlgorithm, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg),
+		Checks: each(isKeyManagementAlgorithm, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg),
 	},
 	{
 		ID:     "LOCAL-ENCRYPTION-ENC",
 		Clause: "RFC 7518, 5.1; the set is our own choice",
 		Demand: "content is encrypted with A128GCM, A256GCM, A128CBC-HS256 or A256CBC-HS512",
 		Remedy: "write one of these algorithms, or leave the member out",
-		Checks: each(isContentEncryption, requestObjectEncryptionEnc, authorizationEncryptionEnc, idTokenEncryptionEnc),
+		Checks: each(isContentEncryption, requestObjectEncryptionEnc, authorizationEncryptionEnc, idTokenEncryptionEnc, introspectionEncryptionEnc),
 	},
 	{
 		ID:     "OIDCR-2",
@@ -400,6 +407,13 @@ var registrationRules = expand([]memberRule{
 		Demand: "authorization_encrypted_response_enc is stated together with authorization_encrypted_response_alg",
 		Remedy: "state the algorithm as well, or leave the method out",
 		Checks: on(authorizationEncryptionEnc.name, authorizationEncHasAlg),
+	},
+	{
+		ID:     "RFC9701-6",
+		Clause: "RFC 9701, 6",
+		Demand: "introspection_encrypted_response_enc is stated together with introspection_encrypted_response_alg",
+		Remedy: "state the algorithm as well, or leave the method out",
+		Checks: on(introspectionEncryptionEnc.name, introspectionEncHasAlg),
 	},
 	{
 		ID:     "LOCAL-JARM",

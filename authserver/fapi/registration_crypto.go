@@ -40,6 +40,10 @@ func authorizationEncHasAlg(c *candidate) bool {
 	return c.AuthorizationEncryptedResponseEnc == "" || c.AuthorizationEncryptedResponseAlg != ""
 }
 
+func introspectionEncHasAlg(c *candidate) bool {
+	return c.IntrospectionEncryptedResponseEnc == "" || c.IntrospectionEncryptedResponseAlg != ""
+}
+
 // encryptsOnlyJWTResponses: response_modes that are left out allow every mode.
 func encryptsOnlyJWTResponses(c *candidate) bool {
 	return c.AuthorizationEncryptedResponseAlg == "" || len(c.ResponseModes) == 0 ||

@@ -84,6 +84,19 @@ func scopeIsOffered(c *candidate) bool {
 	return consistsOf(scopes, append([]string{oauth.ScopeOpenID, oauth.ScopeOfflineAccess}, c.limits.Scopes...)...)
 }
 
+// introspectsKnownResources judges the form alone where the server's resources are not known.
+func introspectsKnownResources(c *candidate) bool {
+	return !slices.ContainsFunc(c.IntrospectionResources, func(resource string) bool {
+		return !isResourceIndicator(resource) || c.limits.Resources != nil && !slices.Contains(c.limits.Resources, resource)
+	})
+}
+
+// isResourceIndicator is RFC 8707, 2.
+func isResourceIndicator(text string) bool {
+	uri, err := url.Parse(text)
+	return err == nil && uri.IsAbs() && (uri.Host != "" || uri.Opaque != "") && !hasFragment(text)
+}
+
 func isNoScopeCharacter(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' }
 
 func originsAreCanonical(c *candidate) bool {

@@ -66,6 +66,7 @@ var listChecks = []check{
 	{"redirect_uris", func(c *candidate) bool { return isShortSet(c.RedirectURIs) }},
 	{"scope", func(c *candidate) bool { return isShortSet(oauth.SpaceSeparated(c.Scope)) }},
 	{"fapi_operator_allowed_origins", func(c *candidate) bool { return isShortSet(c.AllowedOrigins) }},
+	{"fapi_operator_introspection_resources", func(c *candidate) bool { return isShortSet(c.IntrospectionResources) }},
 }
 
 func isShortSet(list []string) bool {

@@ -20,6 +20,7 @@ var (
 	requestObjectSigningAlg = member{"request_object_signing_alg", func(c *candidate) string { return c.RequestObjectSigningAlg }}
 	authorizationSigningAlg = member{"authorization_signed_response_alg", func(c *candidate) string { return c.AuthorizationSignedResponseAlg }}
 	idTokenSigningAlg       = member{"id_token_signed_response_alg", func(c *candidate) string { return c.IDTokenSignedResponseAlg }}
+	introspectionSigningAlg = member{"introspection_signed_response_alg", func(c *candidate) string { return c.IntrospectionSignedResponseAlg }}
 
 	requestObjectEncryptionAlg = member{"request_object_encryption_alg", func(c *candidate) string { return c.RequestObjectEncryptionAlg }}
 	requestObjectEncryptionEnc = member{"request_object_encryption_enc", func(c *candidate) string { return c.RequestObjectEncryptionEnc }}
@@ -27,4 +28,6 @@ var (
 	authorizationEncryptionEnc = member{"authorization_encrypted_response_enc", func(c *candidate) string { return c.AuthorizationEncryptedResponseEnc }}
 	idTokenEncryptionAlg       = member{"id_token_encrypted_response_alg", func(c *candidate) string { return c.IDTokenEncryptedResponseAlg }}
 	idTokenEncryptionEnc       = member{"id_token_encrypted_response_enc", func(c *candidate) string { return c.IDTokenEncryptedResponseEnc }}
+	introspectionEncryptionAlg = member{"introspection_encrypted_response_alg", func(c *candidate) string { return c.IntrospectionEncryptedResponseAlg }}
+	introspectionEncryptionEnc = member{"introspection_encrypted_response_enc", func(c *candidate) string { return c.IntrospectionEncryptedResponseEnc }}
 )

@@ -46,6 +46,8 @@ func Rules() []RuleText {
 		ruleTexts("refresh token", refreshRules),
 		ruleTexts("token scope", tokenScopeRules),
 		ruleTexts("revocation request", revocationRequestRules),
+		ruleTexts("introspection request", introspectionRequestRules),
+		ruleTexts("introspected token", introspectedTokenRules),
 		ruleTexts("resource request", resourceRequestRules),
 	)
 }

@@ -62,9 +62,10 @@ const (
 
 // Media types of JWTs (their "typ" header) that the server reads or writes.
 const (
-	TypeAccessToken   = "at+jwt"              // RFC 9068, 2.1
-	TypeDPoP          = "dpop+jwt"            // RFC 9449, 4.2
-	TypeRequestObject = "oauth-authz-req+jwt" // RFC 9101, 4
+	TypeAccessToken   = "at+jwt"                  // RFC 9068, 2.1
+	TypeDPoP          = "dpop+jwt"                // RFC 9449, 4.2
+	TypeRequestObject = "oauth-authz-req+jwt"     // RFC 9101, 4
+	TypeIntrospection = "token-introspection+jwt" // RFC 9701, 4
 	TypeJWT           = "JWT"
 )
 

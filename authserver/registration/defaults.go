@@ -72,6 +72,9 @@ func (m *Metadata) defaultSignatures() {
 	if *m.RequireSignedRequestObject {
 		m.RequestObjectSigningAlg = cmp.Or(m.RequestObjectSigningAlg, DefaultSigningAlg)
 	}
+	if m.IntrospectionEncryptedResponseAlg != "" {
+		m.IntrospectionSignedResponseAlg = cmp.Or(m.IntrospectionSignedResponseAlg, DefaultSigningAlg)
+	}
 	if slices.Contains(m.GrantTypes, oauth.GrantAuthorizationCode) {
 		m.AuthorizationSignedResponseAlg = cmp.Or(m.AuthorizationSignedResponseAlg, DefaultSigningAlg)
 		m.IDTokenSignedResponseAlg = cmp.Or(m.IDTokenSignedResponseAlg, DefaultSigningAlg)
@@ -82,6 +85,7 @@ func (m *Metadata) defaultEncryption() {
 	m.RequestObjectEncryptionEnc = defaultEnc(m.RequestObjectEncryptionAlg, m.RequestObjectEncryptionEnc)
 	m.AuthorizationEncryptedResponseEnc = defaultEnc(m.AuthorizationEncryptedResponseAlg, m.AuthorizationEncryptedResponseEnc)
 	m.IDTokenEncryptedResponseEnc = defaultEnc(m.IDTokenEncryptedResponseAlg, m.IDTokenEncryptedResponseEnc)
+	m.IntrospectionEncryptedResponseEnc = defaultEnc(m.IntrospectionEncryptedResponseAlg, m.IntrospectionEncryptedResponseEnc)
 }
 
 func defaultEnc(alg, enc string) string {

@@ -52,11 +52,18 @@ type Metadata struct {
 	IDTokenEncryptedResponseAlg       string `json:"id_token_encrypted_response_alg,omitempty"`      // OpenID Connect Dynamic Client Registration, 2
 	IDTokenEncryptedResponseEnc       string `json:"id_token_encrypted_response_enc,omitempty"`      // OpenID Connect Dynamic Client Registration, 2
 
+	IntrospectionSignedResponseAlg    string `json:"introspection_signed_response_alg,omitempty"`    // RFC 9701, 6
+	IntrospectionEncryptedResponseAlg string `json:"introspection_encrypted_response_alg,omitempty"` // RFC 9701, 6
+	IntrospectionEncryptedResponseEnc string `json:"introspection_encrypted_response_enc,omitempty"` // RFC 9701, 6
+
 	// PKCERequired and CodeChallengeMethod state what FAPI fixes, so that another value can be refused.
 	PKCERequired        *bool  `json:"fapi_operator_pkce_required,omitempty"`
 	CodeChallengeMethod string `json:"fapi_operator_code_challenge_method,omitempty"`
 	// AllowedOrigins are the web origins (RFC 6454) that CORS answers.
 	AllowedOrigins []string `json:"fapi_operator_allowed_origins,omitempty"`
+	// IntrospectionResources are the resource indicators (RFC 8707) for which this
+	// client is the resource server: it may introspect access tokens that are meant for them.
+	IntrospectionResources []string `json:"fapi_operator_introspection_resources,omitempty"`
 	// AccessTokenLifetime is in seconds.
 	AccessTokenLifetime *int64 `json:"fapi_operator_access_token_lifetime,omitempty"`
 	// TLSClientAuthTrustAnchors holds this client's own CA certificates, PEM, concatenated.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/authorize"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/discovery"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/introspect"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/par"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/register"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/revoke"
@@ -90,13 +91,14 @@ func (p *parts) routeClientEndpoints(mux *http.ServeMux, base string) {
 	handle(discovery.PathPAR, p.par(), http.MethodPost)
 	handle(discovery.PathToken, p.token(), http.MethodPost)
 	handle(discovery.PathRevocation, p.revoke(), http.MethodPost)
+	handle(discovery.PathIntrospection, p.introspect(), http.MethodPost)
 	handle(discovery.PathUserinfo, p.userinfo(), http.MethodGet, http.MethodPost)
 }
 
 func (p *parts) par() http.Handler {
 	return &par.Handler{
 		Front: p.front, Responder: p.responder, Store: p.store, Now: p.now,
-		Resources: []string{p.config.DefaultResource},
+		Resources: p.config.Resources(),
 		RequestObjects: &par.RequestObjects{
 			Issuer: p.config.Issuer, Keys: p.clientKeys, DecryptionKeys: p.ring.DecryptionKeys, Now: p.now,
 		},
@@ -113,6 +115,13 @@ func (p *parts) token() http.Handler {
 
 func (p *parts) revoke() http.Handler {
 	return &revoke.Handler{Front: p.front, Responder: p.responder, Grants: p.store, AccessTokens: p.verifier, Now: p.now}
+}
+
+func (p *parts) introspect() http.Handler {
+	return &introspect.Handler{
+		Front: p.front, Responder: p.responder, Grants: p.store, AccessTokens: p.verifier, ActiveTokens: p.active,
+		Minter: p.minter, Keys: p.clientKeys, KnowsPerson: p.knowsPerson, Now: p.now,
+	}
 }
 
 func (p *parts) userinfo() http.Handler {

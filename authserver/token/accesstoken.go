@@ -36,19 +36,20 @@ type AccessToken struct {
 	GrantID string
 }
 
-// accessTokenClaims is the AccessToken as JSON.
+// accessTokenClaims is the AccessToken as JSON. What every access token has is
+// absent where introspection tells of a refresh token.
 type accessTokenClaims struct {
-	Issuer       string             `json:"iss"`
+	Issuer       string             `json:"iss,omitempty"`
 	Subject      string             `json:"sub"`
-	Audience     jose.Audience      `json:"aud"`
+	Audience     jose.Audience      `json:"aud,omitzero"`
 	ExpiresAt    *jose.NumericDate  `json:"exp"`
 	IssuedAt     *jose.NumericDate  `json:"iat"`
-	ID           string             `json:"jti"`
+	ID           string             `json:"jti,omitempty"`
 	ClientID     string             `json:"client_id"`
 	Scope        string             `json:"scope,omitempty"`
 	AuthTime     *jose.NumericDate  `json:"auth_time,omitempty"`
 	ACR          string             `json:"acr,omitempty"`
-	Confirmation oauth.Confirmation `json:"cnf"`
+	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
 	GrantID      string             `json:"fapi_operator_grant_id,omitempty"`
 }
 

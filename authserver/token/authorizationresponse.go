@@ -5,6 +5,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
 // AuthorizationResponse signs the parameters of an authorization response for
@@ -26,7 +27,7 @@ func (m *Minter) AuthorizationResponse(client *fapi.Client, keys *jose.KeySet, p
 		claims[name] = value
 	}
 	wanted := encryption{metadata.AuthorizationEncryptedResponseAlg, metadata.AuthorizationEncryptedResponseEnc}
-	minted, err := m.signFor(keys, metadata.AuthorizationSignedResponseAlg, wanted, claims)
+	minted, err := m.signFor(keys, oauth.TypeJWT, metadata.AuthorizationSignedResponseAlg, wanted, claims)
 	if err != nil {
 		return "", fmt.Errorf("mint authorization response for %s: %w", client.ID(), err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
 // IDToken is what an ID token says beside issuer, audience and times.
@@ -47,7 +48,7 @@ func (m *Minter) IDToken(client *fapi.Client, keys *jose.KeySet, content IDToken
 		AuthTime: jose.NewNumericDate(content.AuthTime), Nonce: content.Nonce, ACR: content.ACR, AMR: content.AMR,
 	}
 	wanted := encryption{metadata.IDTokenEncryptedResponseAlg, metadata.IDTokenEncryptedResponseEnc}
-	minted, err := m.signFor(keys, metadata.IDTokenSignedResponseAlg, wanted, claims)
+	minted, err := m.signFor(keys, oauth.TypeJWT, metadata.IDTokenSignedResponseAlg, wanted, claims)
 	if err != nil {
 		return "", fmt.Errorf("mint ID token for %s: %w", client.ID(), err)
 	}

@@ -37,13 +37,13 @@ type encryption struct {
 
 // signFor signs a JWT with the algorithm that the client registered, and
 // encrypts it to one of the client's keys where it registered that (nested JWT:
-// RFC 7519, 5.2).
-func (m *Minter) signFor(keys *jose.KeySet, algorithm string, wanted encryption, claims any) (string, error) {
+// RFC 7519, 5.2). typ is the media type of the signed JWT.
+func (m *Minter) signFor(keys *jose.KeySet, typ, algorithm string, wanted encryption, claims any) (string, error) {
 	registered, known := jose.ParseSignatureAlgorithm(algorithm)
 	if !known {
 		return "", fmt.Errorf("the client registered no signature algorithm: %q", algorithm)
 	}
-	signed, err := m.sign(registered, oauth.TypeJWT, claims)
+	signed, err := m.sign(registered, typ, claims)
 	if err != nil || wanted == (encryption{}) {
 		return signed, err
 	}

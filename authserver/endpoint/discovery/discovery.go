@@ -20,6 +20,7 @@ const (
 	PathToken         = "/token"
 	PathUserinfo      = "/userinfo"
 	PathRevocation    = "/revoke"
+	PathIntrospection = "/introspect"
 	PathJWKS          = "/jwks"
 )
 
@@ -39,6 +40,7 @@ type metadata struct {
 	TokenEndpoint         string            `json:"token_endpoint"`
 	UserinfoEndpoint      string            `json:"userinfo_endpoint"`
 	RevocationEndpoint    string            `json:"revocation_endpoint"`
+	IntrospectionEndpoint string            `json:"introspection_endpoint"`
 	JWKSURI               string            `json:"jwks_uri"`
 	MTLSEndpointAliases   map[string]string `json:"mtls_endpoint_aliases"`
 
@@ -62,6 +64,11 @@ type metadata struct {
 	TokenEndpointAuthSigningAlgs  []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationEndpointAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
 	RevocationEndpointSigningAlgs []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionEndpointMethods  []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAuthSigningAlgs  []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionSigningAlgs      []string `json:"introspection_signing_alg_values_supported"`
+	IntrospectionEncryptionAlgs   []string `json:"introspection_encryption_alg_values_supported"`
+	IntrospectionEncryptionEncs   []string `json:"introspection_encryption_enc_values_supported"`
 	DPoPSigningAlgs               []string `json:"dpop_signing_alg_values_supported"`
 	RequestObjectSigningAlgs      []string `json:"request_object_signing_alg_values_supported"`
 	RequestObjectEncryptionAlgs   []string `json:"request_object_encryption_alg_values_supported"`
@@ -117,6 +124,7 @@ func describe(s Server) metadata {
 		TokenEndpoint:         s.Issuer + PathToken,
 		UserinfoEndpoint:      s.Issuer + PathUserinfo,
 		RevocationEndpoint:    s.Issuer + PathRevocation,
+		IntrospectionEndpoint: s.Issuer + PathIntrospection,
 		JWKSURI:               s.Issuer + PathJWKS,
 		MTLSEndpointAliases:   aliases(s.MTLSBaseURL),
 
@@ -138,6 +146,11 @@ func describe(s Server) metadata {
 		TokenEndpointAuthSigningAlgs:  signing,
 		RevocationEndpointAuthMethods: methods,
 		RevocationEndpointSigningAlgs: signing,
+		IntrospectionEndpointMethods:  methods,
+		IntrospectionAuthSigningAlgs:  signing,
+		IntrospectionSigningAlgs:      signing,
+		IntrospectionEncryptionAlgs:   keyManagement,
+		IntrospectionEncryptionEncs:   encryption,
 		DPoPSigningAlgs:               signing,
 		RequestObjectSigningAlgs:      signing,
 		RequestObjectEncryptionAlgs:   keyManagement,
@@ -159,6 +172,7 @@ func aliases(base string) map[string]string {
 		"token_endpoint":                        base + PathToken,
 		"userinfo_endpoint":                     base + PathUserinfo,
 		"revocation_endpoint":                   base + PathRevocation,
+		"introspection_endpoint":                base + PathIntrospection,
 	}
 }
 

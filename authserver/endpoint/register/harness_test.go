@@ -47,7 +47,7 @@ func newAPI(t *testing.T) api {
 	log := &bytes.Buffer{}
 	return api{t, &register.Handler{
 		Store:  store,
-		Limits: fapi.Limits{TrustBundles: []string{vectors.TrustBundle}, Scopes: vectors.Scopes()},
+		Limits: fapi.Limits{TrustBundles: []string{vectors.TrustBundle}, Scopes: vectors.Scopes(), Resources: vectors.Resources()},
 		Issuer: issuer,
 		Now:    func() time.Time { return now },
 		Log:    slog.New(slog.NewTextHandler(log, nil)),

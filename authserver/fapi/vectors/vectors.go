@@ -20,6 +20,9 @@ const TrustBundle = "example-roots"
 // Scopes lists what the server is to offer when the vectors are run.
 func Scopes() []string { return []string{"accounts", "payments", "reports"} }
 
+// Resources lists what the server is to issue access tokens for when the vectors are run.
+func Resources() []string { return []string{"https://api.example.com"} }
+
 // Vector is one registration and what the rule book is to say of it.
 type Vector struct {
 	// Name is the name of the file, without its extension.
