@@ -76,7 +76,9 @@ func (c *Client) send(ctx context.Context, request call) (answer, error) {
 	if request.form != nil {
 		message.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	message.Header.Set("Accept", "application/json")
+	if message.Header.Get("Accept") == "" {
+		message.Header.Set("Accept", "application/json")
+	}
 	apply(c.Misbehave.Header, message.Header)
 	return c.exchange(request, message)
 }

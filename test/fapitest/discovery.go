@@ -17,6 +17,7 @@ type Metadata struct {
 	TokenEndpoint         string            `json:"token_endpoint"`
 	UserinfoEndpoint      string            `json:"userinfo_endpoint"`
 	RevocationEndpoint    string            `json:"revocation_endpoint"`
+	IntrospectionEndpoint string            `json:"introspection_endpoint"`
 	JWKSURI               string            `json:"jwks_uri"`
 	MTLSEndpointAliases   map[string]string `json:"mtls_endpoint_aliases"`
 	ResponseTypes         []string          `json:"response_types_supported"`
@@ -32,6 +33,8 @@ const (
 	StepToken     = "token_endpoint"
 	StepUserinfo  = "userinfo_endpoint"
 	StepRevoke    = "revocation_endpoint"
+
+	StepIntrospect = "introspection_endpoint"
 )
 
 // Discover reads the server's metadata, once.
@@ -104,6 +107,7 @@ func (c *Client) endpoint(metadata Metadata, step string) (string, bool) {
 	return map[string]string{
 		StepPush: metadata.PAREndpoint, StepToken: metadata.TokenEndpoint,
 		StepUserinfo: metadata.UserinfoEndpoint, StepRevoke: metadata.RevocationEndpoint,
+		StepIntrospect: metadata.IntrospectionEndpoint,
 	}[step], false
 }
 

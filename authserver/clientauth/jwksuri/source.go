@@ -81,24 +81,36 @@ func New(config Config) *Source {
 	}
 }
 
-// ClientKeys gives the client's keys: by value, or from its jwks_uri, read at
-// most every five minutes. While the address fails, the last keys serve for an hour.
+// ClientKeys gives the client's keys: by value, or from its jwks_uri as KeySet does.
 func (s *Source) ClientKeys(ctx context.Context, client *fapi.Client) (*jose.KeySet, error) {
-	return s.keys(ctx, client, freshFor)
+	if uri := client.Metadata().JWKSURI; client.Keys() == nil && uri != "" {
+		return s.KeySet(ctx, uri)
+	}
+	return client.Keys(), nil
 }
 
-// RefreshedClientKeys reads the jwks_uri again, because a client uses a key that
-// is not known yet; but not if it was read in the last ten seconds.
+// RefreshedClientKeys reads the jwks_uri again, as RefreshedKeySet does.
 func (s *Source) RefreshedClientKeys(ctx context.Context, client *fapi.Client) (*jose.KeySet, error) {
-	return s.keys(ctx, client, minInterval)
+	if uri := client.Metadata().JWKSURI; client.Keys() == nil && uri != "" {
+		return s.RefreshedKeySet(ctx, uri)
+	}
+	return client.Keys(), nil
+}
+
+// KeySet gives the keys at the address, read at most every five minutes. While
+// the address fails, the last keys serve for an hour.
+func (s *Source) KeySet(ctx context.Context, uri string) (*jose.KeySet, error) {
+	return s.keys(ctx, uri, freshFor)
+}
+
+// RefreshedKeySet reads the address again, because somebody uses a key that is
+// not known yet; but not if it was read in the last ten seconds.
+func (s *Source) RefreshedKeySet(ctx context.Context, uri string) (*jose.KeySet, error) {
+	return s.keys(ctx, uri, minInterval)
 }
 
 // keys gives keys that are no older than maxAge, where they can be had.
-func (s *Source) keys(ctx context.Context, client *fapi.Client, maxAge time.Duration) (*jose.KeySet, error) {
-	uri := client.Metadata().JWKSURI
-	if client.Keys() != nil || uri == "" {
-		return client.Keys(), nil
-	}
+func (s *Source) keys(ctx context.Context, uri string, maxAge time.Duration) (*jose.KeySet, error) {
 	now := s.now()
 	known := s.lookUp(uri)
 	if known.keys != nil && now.Sub(known.readAt) < maxAge {
