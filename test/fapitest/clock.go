@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// Clock stands still until it is moved. It is safe for concurrent use.
+// Clock stands still until it is moved, or runs. It is safe for concurrent use.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
+	// since is the real time since when the clock runs; zero while it stands still.
+	since time.Time
 }
 
 // NewClock makes a clock that shows now.
@@ -18,7 +20,10 @@ func NewClock(now time.Time) *Clock { return &Clock{now: now} }
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.now
+	if c.since.IsZero() {
+		return c.now
+	}
+	return c.now.Add(time.Since(c.since))
 }
 
 // Advance moves the clock.
@@ -26,4 +31,13 @@ func (c *Clock) Advance(by time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(by)
+}
+
+// Run sets the clock to the real time and lets it run, for clients that have no
+// other time.
+func (c *Clock) Run() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = time.Now()
+	c.since = c.now
 }
