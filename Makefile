@@ -14,7 +14,7 @@ build: ## Build the operator and the authorization server into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/authserver ./authserver
 
 .PHONY: test
-test: prerequisites controlplane ## Run every test, with the race detector
+test: prerequisites controlplane interop ## Run every test, with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: demo
@@ -41,6 +41,10 @@ controlplane: ## Build etcd, kube-apiserver and cert-manager from their modules 
 .PHONY: prerequisites
 prerequisites: ## Install a C compiler, which the race detector needs, where one is missing
 	@command -v gcc >/dev/null || { echo "installing gcc and libc6-dev (for go test -race)"; apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
+
+.PHONY: interop
+interop: ## Install node, where it is missing or too old, and the client libraries that test/interop judges with
+	@test/interop/prepare
 
 .PHONY: clean
 clean: ## Remove what was built here
