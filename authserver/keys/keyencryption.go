@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -35,7 +36,12 @@ type KeyEncryptionKeys struct {
 type keyEncryptionKey struct {
 	id   string
 	aead cipher.AEAD
+	// extracted is what other keys are derived from: HKDF's pseudorandom key (RFC 5869, 2.2).
+	extracted []byte
 }
+
+// derivedKeyBytes: as many as HMAC-SHA256 and AES-256 take.
+const derivedKeyBytes = 32
 
 // GenerateKeyEncryptionKey makes a key as a line of the file that
 // ReadKeyEncryptionKeys reads, without the line's end. It is a secret.
@@ -57,6 +63,20 @@ func ReadKeyEncryptionKeys(path string) (KeyEncryptionKeys, error) {
 		return KeyEncryptionKeys{}, fmt.Errorf("read key encryption keys from %s: %w", path, err)
 	}
 	return keys, nil
+}
+
+// Derive gives a 256-bit secret for the purpose from each of the keys, in their
+// order (HKDF with SHA-256, RFC 5869). Every process with the same file derives
+// the same; nothing is learnt from one purpose about another, or about the keys.
+func (k KeyEncryptionKeys) Derive(purpose string) ([][]byte, error) {
+	derived := make([][]byte, len(k.keys))
+	for i, key := range k.keys {
+		var err error
+		if derived[i], err = hkdf.Expand(sha256.New, key.extracted, purpose, derivedKeyBytes); err != nil {
+			return nil, fmt.Errorf("derive a key for %s: %w", purpose, err)
+		}
+	}
+	return derived, nil
 }
 
 // ReadableByOthers tells whether the file's mode lets every user of the machine read it.
@@ -133,7 +153,11 @@ func parseKeyEncryptionKey(line string) (keyEncryptionKey, error) {
 		return keyEncryptionKey{}, errors.New("not an AES-256 key")
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return keyEncryptionKey{id: keyEncryptionKeyID(raw), aead: aead}, err
+	if err != nil {
+		return keyEncryptionKey{}, err
+	}
+	extracted, err := hkdf.Extract(sha256.New, raw, nil)
+	return keyEncryptionKey{id: keyEncryptionKeyID(raw), aead: aead, extracted: extracted}, err
 }
 
 // keyEncryptionKeyID names a key by a short digest, so that a sealed key says

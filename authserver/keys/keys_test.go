@@ -303,6 +303,31 @@ func TestSealingTwiceGivesDifferentBytes(t *testing.T) {
 	}
 }
 
+func TestDerivedKeysAreOfTheirKeyAndPurpose(t *testing.T) {
+	t.Parallel()
+	first, second := GenerateKeyEncryptionKey(), GenerateKeyEncryptionKey()
+	derive := func(purpose string, lines ...string) [][]byte {
+		derived, err := readKeys(t, lines...).Derive(purpose)
+		must(t, err)
+		return derived
+	}
+	both := derive("tea", first, second)
+	if len(both) != 2 || len(both[0]) != 32 || bytes.Equal(both[0], both[1]) {
+		t.Fatalf("two keys give %d bytes and %d keys", len(both[0]), len(both))
+	}
+	if again := derive("tea", second, first); !bytes.Equal(again[0], both[1]) || !bytes.Equal(again[1], both[0]) {
+		t.Error("another process derives another key, or in another order than the file's")
+	}
+	if other := derive("coffee", first); bytes.Equal(other[0], both[0]) {
+		t.Error("two purposes have one key")
+	}
+	raw, err := base64.StdEncoding.DecodeString(first)
+	must(t, err)
+	if bytes.Contains(both[0], raw[:8]) {
+		t.Error("the derived key shows the key")
+	}
+}
+
 func TestReadKeyEncryptionKeysRefuses(t *testing.T) {
 	t.Parallel()
 	good := GenerateKeyEncryptionKey()
