@@ -38,6 +38,7 @@ type Config struct {
 	// fapi_operator_tls_client_auth_trust_bundle refers to.
 	TrustBundles map[string]string `yaml:"trustBundles"`
 	JWKSURI      JWKSURI           `yaml:"jwksURI"`
+	DPoP         DPoP              `yaml:"dpop"`
 	AccessToken  AccessToken       `yaml:"accessToken"`
 	RefreshToken RefreshToken      `yaml:"refreshToken"`
 	Session      Session           `yaml:"session"`
@@ -114,6 +115,20 @@ type JWKSURI struct {
 	AllowedCIDRs []CIDR `yaml:"allowedCIDRs"`
 }
 
+// DPoP says whether DPoP proofs must have a nonce of the server (RFC 9449, 8 and 9).
+type DPoP struct {
+	// Nonces is NoncesOff or NoncesRequired.
+	Nonces string `yaml:"nonces"`
+	// NonceLifetime is how long a nonce is good at least; twice as long at most.
+	NonceLifetime time.Duration `yaml:"nonceLifetime"`
+}
+
+// Whether DPoP proofs must have a nonce.
+const (
+	NoncesOff      = "off"
+	NoncesRequired = "required"
+)
+
 // AccessToken bounds access tokens.
 type AccessToken struct {
 	// MaxLifetime is the longest lifetime that a client may be registered with.
@@ -166,6 +181,7 @@ const (
 
 func defaults() Config {
 	return Config{
+		DPoP:         DPoP{Nonces: NoncesOff, NonceLifetime: fapi.DPoPNonceLifetime},
 		AccessToken:  AccessToken{MaxLifetime: fapi.DefaultMaxAccessTokenLifetime},
 		RefreshToken: RefreshToken{Lifetime: DefaultRefreshTokenLifetime},
 		Session:      Session{Lifetime: DefaultSessionLifetime},

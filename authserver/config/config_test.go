@@ -80,13 +80,22 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []any{config.AccessToken.MaxLifetime, config.RefreshToken.Lifetime, config.Session.Lifetime, config.Log}
-	want := []any{time.Hour, 90 * 24 * time.Hour, 8 * time.Hour, Log{"info", "json"}}
+	got := []any{config.DPoP, config.AccessToken.MaxLifetime, config.RefreshToken.Lifetime, config.Session.Lifetime, config.Log}
+	want := []any{DPoP{"off", 5 * time.Minute}, time.Hour, 90 * 24 * time.Hour, 8 * time.Hour, Log{"info", "json"}}
 	if difference := cmp.Diff(want, got); difference != "" {
 		t.Errorf("defaults (-want +got):\n%s", difference)
 	}
 	if config.Limits().TrustBundles == nil {
 		t.Error("no bundles must not mean that the bundles are unknown")
+	}
+}
+
+// YAML 1.1 takes off for a boolean, and people leave quotes out.
+func TestNoncesAreOffWithoutQuotesToo(t *testing.T) {
+	t.Parallel()
+	config, err := Parse([]byte(edited(t, `nonces: "off"`, "nonces: off")))
+	if err != nil || config.DPoP.Nonces != NoncesOff {
+		t.Errorf("got %q, %v", config.DPoP.Nonces, err)
 	}
 }
 
@@ -118,6 +127,8 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"access token too short":  {"maxLifetime: 1h", "maxLifetime: 5s", "accessToken.maxLifetime", "5s is too short"},
 		"refresh token for ever":  {"lifetime: 2160h", "lifetime: 0s", "refreshToken.lifetime", "0s is too short"},
 		"fraction of a second":    {"lifetime: 8h", "lifetime: 8h0.5s", "session.lifetime", "whole number of seconds"},
+		"nonces":                  {`nonces: "off"`, "nonces: on", "dpop.nonces", "not a choice"},
+		"nonces too short":        {"nonceLifetime: 5m", "nonceLifetime: 1s", "dpop.nonceLifetime", "1s is too short"},
 		"log level":               {"level: info", "level: verbose", "log.level", "not a level"},
 		"log format":              {"format: json", "format: xml", "log.format", "not a format"},
 	} {

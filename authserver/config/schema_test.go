@@ -47,6 +47,7 @@ func TestTheSchemaRefusesWhatAnEditorCanSee(t *testing.T) {
 		"unknown key":       {"issuer:", "isuer: x\nissuer:"},
 		"unknown inner key": {"  level: info", "  levels: info"},
 		"days":              {"lifetime: 2160h", "lifetime: 90d"},
+		"nonces":            {`nonces: "off"`, "nonces: sometimes"},
 		"level":             {"level: info", "level: loud"},
 		"no SAN":            {"      - fapi-operator.fapi-system.svc\n      - spiffe://cluster.local/ns/fapi-system/sa/fapi-operator\n", "      []\n"},
 		"range":             {"10.20.0.0/16", "10.20.0.0"},
@@ -143,7 +144,7 @@ func checkDefault(t *testing.T, path string, schema *jsonschema.Schema, value re
 func TestEveryDefaultStandsInTheSchema(t *testing.T) {
 	t.Parallel()
 	properties := compiledSchema(t).Properties
-	for section, key := range map[string]string{"accessToken": "maxLifetime", "refreshToken": "lifetime", "session": "lifetime", "log": "level"} {
+	for section, key := range map[string]string{"dpop": "nonces", "accessToken": "maxLifetime", "refreshToken": "lifetime", "session": "lifetime", "log": "level"} {
 		if properties[section].Properties[key].Default == nil {
 			t.Errorf("%s.%s has no default in the schema", section, key)
 		}

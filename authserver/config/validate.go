@@ -26,6 +26,7 @@ func (c Config) validate() error {
 	found.checkScopes(c.Scopes)
 	found.checkTrustBundles(c.TrustBundles)
 	found.checkAllowedHosts(c.JWKSURI.AllowedHosts)
+	found.checkDPoP(c.DPoP)
 	found.checkLifetimes(c)
 	found.checkLog(c.Log)
 	return found.err()
@@ -166,7 +167,12 @@ func (r *report) checkAllowedHosts(hosts []string) {
 	}
 }
 
-// minLifetime is the shortest session and refresh token that can be of use; our own choice.
+func (r *report) checkDPoP(d DPoP) {
+	r.unless(d.Nonces == NoncesOff || d.Nonces == NoncesRequired, "dpop.nonces", "it is not a choice", `write "off" or "required"`)
+	r.atLeast("dpop.nonceLifetime", d.NonceLifetime, minLifetime)
+}
+
+// minLifetime is the shortest session, refresh token and nonce that can be of use; our own choice.
 const minLifetime = time.Minute
 
 func (r *report) checkLifetimes(c Config) {

@@ -18,6 +18,8 @@ import (
 type Verifier struct {
 	// Replay remembers the proofs that were accepted.
 	Replay store.SingleUse
+	// Nonces are demanded of every proof; nil demands none.
+	Nonces *Nonces
 	Now    func() time.Time
 }
 
@@ -32,10 +34,13 @@ type Proof struct {
 // request presents, empty at the server's own endpoints.
 //
 // It refuses with invalid_dpop_proof and the check of RFC 9449, 4.3 that failed,
-// or with server_error when the store cannot tell whether the proof was used.
+// with use_dpop_nonce when all that comes before the nonce is right, or with
+// server_error when the store cannot tell whether the proof was used. A proof
+// that is refused is not used up.
 func (v *Verifier) Verify(ctx context.Context, proofs []string, method string, urls []string, accessToken string) (Proof, *oauth.Error) {
 	facts := fapi.DPoPProof{Headers: len(proofs), Method: method, URLs: urls, AccessToken: accessToken, Now: v.Now()}
 	jkt := readProof(&facts, proofs)
+	v.judgeNonce(&facts)
 	if refusal := fapi.CheckDPoPProof(facts); refusal != nil {
 		return Proof{}, refusal
 	}
@@ -74,6 +79,11 @@ func readProof(facts *fapi.DPoPProof, proofs []string) (jkt string) {
 	}
 	facts.Fault = verified.Claims(&facts.Claims)
 	return verified.Key().Thumbprint()
+}
+
+func (v *Verifier) judgeNonce(facts *fapi.DPoPProof) {
+	facts.NonceDemanded = v.Nonces != nil
+	facts.NonceAccepted = facts.NonceDemanded && facts.Claims.Nonce != nil && v.Nonces.accepts(*facts.Claims.Nonce)
 }
 
 // proofDigest separates the jti values of one key from those of all others.

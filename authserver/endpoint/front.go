@@ -77,6 +77,19 @@ func (f *Front) Proof(r *http.Request, accessToken string) (string, *oauth.Error
 	return proof.JKT, nil
 }
 
+// ProvideNonce puts a fresh DPoP nonce on whatever answers a request with a DPoP
+// proof, so that a client which keeps up never needs a second attempt (RFC 9449,
+// 8.2). One place sets the header, before anything is judged: no answer has two,
+// and none with use_dpop_nonce goes without.
+func (f *Front) ProvideNonce(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if nonces := f.DPoP.Nonces; nonces != nil && len(r.Header.Values("DPoP")) > 0 {
+			w.Header().Set("DPoP-Nonce", nonces.Fresh())
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // ReadForm reads an application/x-www-form-urlencoded body, duplicates kept.
 func ReadForm(w http.ResponseWriter, r *http.Request) (oauth.Form, *oauth.Error) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))

@@ -32,6 +32,10 @@ type DPoPProof struct {
 	// AccessToken is presented along with the proof; empty at the server's own endpoints.
 	AccessToken string
 	Now         time.Time
+	// NonceDemanded tells whether the server provides nonces; NonceAccepted
+	// whether the proof has one of those that are in force.
+	NonceDemanded bool
+	NonceAccepted bool
 	// Replayed is true once the store has seen the same jti from the key.
 	Replayed bool
 }
@@ -43,13 +47,14 @@ type DPoPClaims struct {
 	URL             *string           `json:"htu"`
 	IssuedAt        *jose.NumericDate `json:"iat"`
 	AccessTokenHash *string           `json:"ath"`
+	Nonce           *string           `json:"nonce"`
 	NotBefore       *jose.NumericDate `json:"nbf"`
 	ExpiresAt       *jose.NumericDate `json:"exp"`
 }
 
-// dpopProofRules are the checks of RFC 9449, 4.3. The tenth, of a nonce that the
-// server provided, has no rule: the server provides none
-// (FAPI 2.0 Security Profile, 5.3.2.1-10, leaves that open).
+// dpopProofRules are the checks of RFC 9449, 4.3, and after them that a proof is
+// used once. That check, which uses a proof up, must be the last: a proof
+// that fails for anything else may be repaired and sent again.
 var dpopProofRules = []Rule[DPoPProof]{
 	{
 		ID: "RFC9449-4.3-1", Clause: "RFC 9449, 4.3-1", Code: oauth.InvalidDPoPProof,
@@ -118,6 +123,14 @@ var dpopProofRules = []Rule[DPoPProof]{
 		},
 	},
 	{
+		ID: "RFC9449-4.3-10", Clause: "RFC 9449, 4.3-10, 8, 9; FAPI 2.0 Security Profile, 5.3.2.1-10", Code: oauth.UseDPoPNonce,
+		Demand: "where the server provides nonces, the DPoP proof has one that is in force",
+		Remedy: "send the request again with a new proof, whose nonce is the value of the DPoP-Nonce header", Member: oauth.ParamNonce,
+		Holds: func(p DPoPProof) bool { return !p.NonceDemanded || p.NonceAccepted },
+	},
+	{
+		// RFC 9449, 11.1 lets a nonce stand for iat. Here both are checked: iat bounds
+		// how long a proof is remembered.
 		ID: "RFC9449-4.3-11", Clause: "RFC 9449, 4.3-11, 11.1; FAPI 2.0 Security Profile, 5.3.2.1-13", Code: oauth.InvalidDPoPProof,
 		Demand: "the DPoP proof was made just now: iat is at most 60 seconds old, and iat and nbf are not in the future",
 		Remedy: "make a new proof for each request, and set the client's clock", Member: "iat",

@@ -47,6 +47,7 @@ func TestDPoPProofRules(t *testing.T) {
 		{"RFC9449-4.3-8", "htm in lower case", func(p *DPoPProof) { p.Claims.Method = new("post") }},
 		{"RFC9449-4.3-9", "htu of another endpoint", func(p *DPoPProof) { p.Claims.URL = new(issuer + "/par") }},
 		{"RFC9449-4.3-9", "no accepted address", func(p *DPoPProof) { p.URLs = nil }},
+		{"RFC9449-4.3-10", "no nonce in force", func(p *DPoPProof) { p.NonceDemanded = true }},
 		{"RFC9449-4.3-11", "iat 1 hour ago", func(p *DPoPProof) { p.Claims.IssuedAt = at(-time.Hour) }},
 		{"RFC9449-4.3-11", "iat 1 hour ahead", func(p *DPoPProof) { p.Claims.IssuedAt = at(time.Hour) }},
 		{"RFC9449-4.3-11", "iat just too old", func(p *DPoPProof) { p.Claims.IssuedAt = at(-DPoPProofWindow - time.Second) }},
@@ -61,6 +62,8 @@ func TestDPoPProofRules(t *testing.T) {
 		"iat-10seconds-after":      func(p *DPoPProof) { p.Claims.IssuedAt = at(10 * time.Second) },
 		"check-dpop-proof-nbf-exp": func(p *DPoPProof) { p.Claims.NotBefore, p.Claims.ExpiresAt = at(0), at(5*time.Minute) },
 		"alias for mutual TLS":     func(p *DPoPProof) { p.Claims.URL = new("https://mtls.as.example/token") },
+		"nonce in force":           func(p *DPoPProof) { p.NonceDemanded, p.NonceAccepted = true, true },
+		"nonce nobody asked for":   func(p *DPoPProof) { p.Claims.Nonce = new("n") },
 		"no access token":          func(p *DPoPProof) { p.AccessToken, p.Claims.AccessTokenHash = "", nil },
 	})
 }

@@ -22,6 +22,11 @@ const (
 	MaxAssertionLifetime = 10 * time.Minute
 	// DPoPProofWindow is how old a DPoP proof's iat may be; our own choice within RFC 9449, 11.1.
 	DPoPProofWindow = 60 * time.Second
+	// DPoPNonceLifetime is how long a nonce that the server provides is good, where
+	// the configuration states nothing; our own choice: long enough that a busy
+	// client seldom needs a second attempt, short enough that proofs cannot be made
+	// in store (RFC 9449, 11.2).
+	DPoPNonceLifetime = 5 * time.Minute
 	// MaxRequestObjectAge is how far nbf may lie in the past: FAPI 2.0 Message Signing, 5.3.1-3.
 	MaxRequestObjectAge = 60 * time.Minute
 	// MaxRequestObjectLifetime is how far exp may lie after nbf: FAPI 2.0 Message Signing, 5.3.1-4.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/clientauth"
 	"github.com/fapi-operator/fapi-operator/authserver/clientauth/jwksuri"
+	"github.com/fapi-operator/fapi-operator/authserver/config"
 	"github.com/fapi-operator/fapi-operator/authserver/dpop"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/interaction"
@@ -36,7 +37,15 @@ type parts struct {
 }
 
 func (s *Server) parts(ctx context.Context) (*parts, error) {
-	ring, err := s.openKeys(ctx)
+	encryption, err := s.readKeyEncryptionKeys()
+	if err != nil {
+		return nil, err
+	}
+	ring, err := keys.Open(ctx, s.store, encryption, s.now())
+	if err != nil {
+		return nil, err
+	}
+	nonces, err := s.nonces(encryption)
 	if err != nil {
 		return nil, err
 	}
@@ -60,28 +69,38 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 		active:     &endpoint.ActiveTokens{Grants: s.store, Clients: clients},
 	}
 	p.responder = endpoint.NewResponder(s.log, p.registry)
-	p.front = p.newFront(&mtls.Verifier{Bundles: bundles, Now: s.now})
+	p.front = p.newFront(&mtls.Verifier{Bundles: bundles, Now: s.now}, nonces)
 	return p, nil
 }
 
-func (s *Server) openKeys(ctx context.Context) (*keys.Ring, error) {
+func (s *Server) readKeyEncryptionKeys() (keys.KeyEncryptionKeys, error) {
 	encryption, err := keys.ReadKeyEncryptionKeys(s.config.KeyEncryptionKeyFile)
+	if err == nil && encryption.ReadableByOthers() {
+		s.log.Warn("the file of the key-encryption key can be read by others; mount it with mode 0400", "file", s.config.KeyEncryptionKeyFile)
+	}
+	return encryption, err
+}
+
+// nonces are those that DPoP proofs must have; nil when none is demanded. Their
+// keys come from the one secret that all replicas share.
+func (s *Server) nonces(encryption keys.KeyEncryptionKeys) (*dpop.Nonces, error) {
+	if s.config.DPoP.Nonces != config.NoncesRequired {
+		return nil, nil
+	}
+	secrets, err := encryption.Derive("DPoP nonce")
 	if err != nil {
 		return nil, err
 	}
-	if encryption.ReadableByOthers() {
-		s.log.Warn("the file of the key-encryption key can be read by others; mount it with mode 0400", "file", s.config.KeyEncryptionKeyFile)
-	}
-	return keys.Open(ctx, s.store, encryption, s.now())
+	return &dpop.Nonces{Keys: secrets, Lifetime: s.config.DPoP.NonceLifetime, Now: s.now}, nil
 }
 
-func (p *parts) newFront(certificates *mtls.Verifier) *endpoint.Front {
+func (p *parts) newFront(certificates *mtls.Verifier, nonces *dpop.Nonces) *endpoint.Front {
 	return &endpoint.Front{
 		Authenticator: &clientauth.Authenticator{
 			Issuer: p.config.Issuer, Clients: p.clients, Keys: p.clientKeys, Replay: p.store,
 			VerifyCertificate: certificates.Verify, Now: p.now,
 		},
-		DPoP:     &dpop.Verifier{Replay: p.store, Now: p.now},
+		DPoP:     &dpop.Verifier{Replay: p.store, Nonces: nonces, Now: p.now},
 		BaseURLs: []string{origin(p.config.Issuer), origin(p.config.MTLSBaseURL)},
 	}
 }

@@ -86,7 +86,7 @@ func (p *parts) routeDiscovery(mux *http.ServeMux, base string) error {
 // They are the same on both listeners; only the mtls one has certificates.
 func (p *parts) routeClientEndpoints(mux *http.ServeMux, base string) {
 	handle := func(path string, handler http.Handler, methods ...string) {
-		mux.Handle(base+path, p.responder.Preflight(p.store, p.responder.Methods(handler, methods...)))
+		mux.Handle(base+path, p.responder.Preflight(p.store, p.front.ProvideNonce(p.responder.Methods(handler, methods...))))
 	}
 	handle(discovery.PathPAR, p.par(), http.MethodPost)
 	handle(discovery.PathToken, p.token(), http.MethodPost)
