@@ -42,17 +42,21 @@ func (c *Client) NewAuthorization() *Authorization {
 
 // Push pushes the authorization request (RFC 9126).
 func (c *Client) Push(ctx context.Context, authorization *Authorization) (PushedResponse, error) {
-	request, err := c.prepare(ctx, StepPush, http.MethodPost, "")
-	if err != nil {
-		return PushedResponse{}, err
-	}
-	if request.form, err = c.pushForm(authorization); err != nil {
-		return PushedResponse{}, err
-	}
-	if err := c.callJSON(ctx, request, http.StatusCreated, &authorization.Pushed); err != nil {
+	if err := c.withNonce(func() error { return c.pushOnce(ctx, authorization) }); err != nil {
 		return PushedResponse{}, err
 	}
 	return authorization.Pushed, authorization.Pushed.check()
+}
+
+func (c *Client) pushOnce(ctx context.Context, authorization *Authorization) error {
+	request, err := c.prepare(ctx, StepPush, http.MethodPost, "")
+	if err != nil {
+		return err
+	}
+	if request.form, err = c.pushForm(authorization); err != nil {
+		return err
+	}
+	return c.callJSON(ctx, request, http.StatusCreated, &authorization.Pushed)
 }
 
 // check holds FAPI 2.0 Security Profile, 5.3.2.2-12.

@@ -36,6 +36,7 @@ type Client struct {
 	metadata   *Metadata
 	keys       *jose.KeySet
 	transports map[*tls.Certificate]*http.Client
+	nonces     map[string]string
 }
 
 // call is one request to an endpoint that authenticates a client or a token.
@@ -93,7 +94,7 @@ func (c *Client) exchange(request call, message *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("%s: read the answer: %w", request.step, err)
 	}
-	return answer{status: response.StatusCode, header: response.Header, body: text}, nil
+	return answer{status: response.StatusCode, header: response.Header, body: text}, c.keepNonce(request, response)
 }
 
 // callJSON makes the request and decodes an answer with the wanted status;
@@ -209,6 +210,9 @@ func (c *Client) proofHeader(method, target, accessToken string) (http.Header, e
 	claims := Claims{"jti": oauth.NewSecret().Reveal(), "htm": method, "htu": target, "iat": c.Now().Unix()}
 	if accessToken != "" {
 		claims["ath"] = base64URLSHA256(accessToken)
+	}
+	if nonce := c.nonce(target); nonce != "" {
+		claims["nonce"] = nonce
 	}
 	apply(c.Misbehave.Proof, claims)
 	proof, err := c.signProof(claims)

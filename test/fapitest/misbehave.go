@@ -39,6 +39,8 @@ type Misbehave struct {
 	// Certificate is presented in place of the client's own; WithoutCertificate presents none.
 	Certificate        *tls.Certificate
 	WithoutCertificate bool
+	// NoSecondAttempt gives up where the server demands a DPoP nonce.
+	NoSecondAttempt bool
 	// SkipChecks believes whatever the server answers, for tests that judge it themselves.
 	SkipChecks bool
 }

@@ -9,13 +9,16 @@ import (
 
 // UserInfo asks who the person is (OpenID Connect Core, 5.3).
 func (c *Client) UserInfo(ctx context.Context, accessToken string) (map[string]any, error) {
-	request, err := c.prepare(ctx, StepUserinfo, http.MethodGet, accessToken)
-	if err != nil {
-		return nil, err
-	}
-	request.header.Set("Authorization", c.scheme()+" "+accessToken)
 	var claims map[string]any
-	return claims, c.callJSON(ctx, request, http.StatusOK, &claims)
+	err := c.withNonce(func() error {
+		request, err := c.prepare(ctx, StepUserinfo, http.MethodGet, accessToken)
+		if err != nil {
+			return err
+		}
+		request.header.Set("Authorization", c.scheme()+" "+accessToken)
+		return c.callJSON(ctx, request, http.StatusOK, &claims)
+	})
+	return claims, err
 }
 
 func (c *Client) scheme() string {

@@ -36,8 +36,10 @@ type Server struct {
 	HealthURL   string
 	// PrivateAddress is host:port of the private listener.
 	PrivateAddress string
-	// ConfigFile is the file that the server was configured from.
-	ConfigFile string
+	// ConfigFile is the file that the server was configured from;
+	// KeyEncryptionKeyFile is one that it names.
+	ConfigFile           string
+	KeyEncryptionKeyFile string
 	// Authority issued the server's certificates, and issues clients'.
 	Authority *testca.Authority
 	Clock     *Clock
@@ -57,24 +59,25 @@ const operatorSAN = "urn:example:operator"
 // DefaultResource is the audience of access tokens.
 const DefaultResource = "https://api.bank.example"
 
-// StartServer starts a server that ends with the test.
-func StartServer(t testing.TB) *Server {
+// StartServer starts a server that ends with the test. What is given beside is
+// added to its configuration, in YAML.
+func StartServer(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	s := Prepare(t)
+	s := Prepare(t, settings...)
 	s.Start(t)
 	t.Cleanup(s.Stop)
 	return s
 }
 
-// Prepare writes the files of a server and does not start it.
-func Prepare(t testing.TB) *Server {
+// Prepare writes the files of a server, as StartServer does, and does not start it.
+func Prepare(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	now := time.Now()
 	s := &Server{
 		Authority: testca.New(t, "test authority", now), Clock: NewClock(now), log: &lockedBuffer{},
 		Person: Person{Username: "alice", Password: "correct horse battery staple"},
 	}
-	s.writeFiles(t)
+	s.writeFiles(t, settings)
 	loaded, err := config.Load(s.ConfigFile)
 	if err != nil {
 		t.Fatal(err)
@@ -153,13 +156,13 @@ scopes:
 log: {level: debug, format: text}
 `))
 
-func (s *Server) writeFiles(t testing.TB) {
+func (s *Server) writeFiles(t testing.TB, added []string) {
 	t.Helper()
 	directory := t.TempDir()
 	filled := settings{directory, freePort(t), freePort(t), freePort(t), freePort(t)}
 	s.Authority.Server(t).Write(t, directory)
 	testca.WriteFile(t, directory, "ca.crt", s.Authority.PEM())
-	testca.WriteFile(t, directory, "key-encryption-key", []byte(keys.GenerateKeyEncryptionKey()+"\n"))
+	s.KeyEncryptionKeyFile = testca.WriteFile(t, directory, "key-encryption-key", []byte(keys.GenerateKeyEncryptionKey()+"\n"))
 	testca.WriteFile(t, directory, "users.yaml", fmt.Appendf(nil,
 		"users:\n- username: %s\n  passwordHash: %s\n  claims: {name: Alice Example, email: alice@bank.example}\n",
 		s.Person.Username, cheapHash(s.Person.Password)))
@@ -167,6 +170,7 @@ func (s *Server) writeFiles(t testing.TB) {
 	if err := configuration.Execute(&text, filled); err != nil {
 		t.Fatal(err)
 	}
+	text.WriteString(strings.Join(added, "\n"))
 	s.ConfigFile = testca.WriteFile(t, directory, "config.yaml", text.Bytes())
 	s.Issuer = fmt.Sprintf("https://localhost:%d", filled.Public)
 	s.MTLSBaseURL = fmt.Sprintf("https://localhost:%d", filled.MTLS)

@@ -2,6 +2,7 @@ package fapitest
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -57,6 +58,18 @@ func (c *Client) ClientCredentials(ctx context.Context, scope string) (TokenResp
 }
 
 func (c *Client) requestTokens(ctx context.Context, form url.Values) (TokenResponse, error) {
+	var tokens TokenResponse
+	err := c.withNonce(func() (err error) {
+		tokens, err = c.requestTokensOnce(ctx, maps.Clone(form))
+		return err
+	})
+	if err != nil {
+		return TokenResponse{}, err
+	}
+	return tokens, c.checkTokens(tokens)
+}
+
+func (c *Client) requestTokensOnce(ctx context.Context, form url.Values) (TokenResponse, error) {
 	request, err := c.prepare(ctx, StepToken, http.MethodPost, "")
 	if err != nil {
 		return TokenResponse{}, err
@@ -68,10 +81,7 @@ func (c *Client) requestTokens(ctx context.Context, form url.Values) (TokenRespo
 	request.form = form
 	var tokens TokenResponse
 	tokens.Header, err = c.callWithHeader(ctx, request, http.StatusOK, &tokens)
-	if err != nil {
-		return TokenResponse{}, err
-	}
-	return tokens, c.checkTokens(tokens)
+	return tokens, err
 }
 
 func (c *Client) checkTokens(tokens TokenResponse) error {
@@ -144,6 +154,10 @@ func (c *Client) Confirmation() oauth.Confirmation {
 
 // Revoke revokes a token (RFC 7009).
 func (c *Client) Revoke(ctx context.Context, token string) error {
+	return c.withNonce(func() error { return c.revokeOnce(ctx, token) })
+}
+
+func (c *Client) revokeOnce(ctx context.Context, token string) error {
 	request, err := c.prepare(ctx, StepRevoke, http.MethodPost, "")
 	if err != nil {
 		return err
