@@ -51,10 +51,23 @@ func privateJWK(t *testing.T, client *fapitest.Registered) map[string]any {
 	return members
 }
 
+// nonceSettings are the two ways in which a server treats nonces: what else it
+// demands of proofs is the same.
+var nonceSettings = map[string]string{"nonces-off": "", "nonces-required": noncesRequired}
+
 // TestDPoPNegative is dpop-negative-tests, at the resource, the token endpoint and PAR.
 func TestDPoPNegative(t *testing.T) {
 	t.Parallel()
-	server := fapitest.StartServer(t)
+	for name, setting := range nonceSettings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dpopNegative(t, fapitest.StartServer(t, setting))
+		})
+	}
+}
+
+func dpopNegative(t *testing.T, server *fapitest.Server) {
+	t.Helper()
 	client := server.Register(t, "dpop-client", keyAndDPoP)
 	tokens := flow(t, server, client.Client)
 	rs256 := fapitest.NewSigner(t, jose.PS256)
@@ -108,13 +121,21 @@ func TestDPoPNegative(t *testing.T) {
 		"ath-wrong":   {Proof: claim("ath", strings.Repeat("A", 43))},
 		"other-key":   {SignProof: otherKey(t)},
 		"no-proof":    {Header: func(header http.Header) { header.Del("DPoP") }},
+		"token-in-query": {
+			Endpoint: func(url string) string { return url + "?access_token=" + tokens.AccessToken },
+			Header:   func(header http.Header) { header.Del("Authorization") },
+		},
+		"no-proof-as-Bearer": {Header: func(header http.Header) {
+			header.Del("DPoP")
+			header.Set("Authorization", "Bearer "+tokens.AccessToken)
+		}},
 		"as-Bearer": {Header: func(header http.Header) {
 			header.Set("Authorization", "Bearer "+tokens.AccessToken)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := client.With(misbehave).UserInfo(t.Context(), tokens.AccessToken)
-			wantRefusal(t, err, badRequestUnauthorized, oauth.InvalidDPoPProof, oauth.InvalidToken)
+			wantRefusal(t, err, badRequestUnauthorized, oauth.InvalidDPoPProof, oauth.InvalidToken, oauth.InvalidRequest)
 		})
 	}
 }
@@ -122,7 +143,16 @@ func TestDPoPNegative(t *testing.T) {
 // TestDPoPAccepted is what the suite sends and demands to pass, at every endpoint.
 func TestDPoPAccepted(t *testing.T) {
 	t.Parallel()
-	server := fapitest.StartServer(t)
+	for name, setting := range nonceSettings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dpopAccepted(t, fapitest.StartServer(t, setting))
+		})
+	}
+}
+
+func dpopAccepted(t *testing.T, server *fapitest.Server) {
+	t.Helper()
 	client := server.Register(t, "dpop-client", keyAndDPoP)
 	edit := func(change func(htu string) string) func(fapitest.Claims) {
 		return func(claims fapitest.Claims) { claims["htu"] = change(claims["htu"].(string)) }
@@ -136,12 +166,37 @@ func TestDPoPAccepted(t *testing.T) {
 		"unknown-claim":        {Proof: claim("unknown", []int{1})},
 		"unknown-header":       {SignProof: proofForgery(t, client, func(h map[string]any) { h["unknown"] = "x" }, fapitest.Forgery{})},
 		"htu-with-query":       {Proof: edit(func(htu string) string { return htu + "?a=b#c" })},
+		"htu-without-query":    {Endpoint: func(url string) string { return url + "?a=b" }},
 		"htu-in-upper-case":    {Proof: edit(func(htu string) string { return strings.Replace(htu, "https://localhost", "HTTPS://LOCALHOST", 1) })},
 		"header-in-upper-case": {Header: func(header http.Header) { header["DPOP"] = header["Dpop"]; delete(header, "Dpop") }},
 		"scheme-case-inverted": {Header: swapScheme},
 		"htu-names-mtls-alias": {Proof: edit(func(htu string) string { return strings.Replace(htu, server.Issuer, server.MTLSBaseURL, 1) })},
 	} {
 		t.Run(module, func(t *testing.T) { flow(t, server, client.With(misbehave)) })
+	}
+}
+
+// TestResourceToleratesHeaders: what banks' clients send beside, and the suite too.
+func TestResourceToleratesHeaders(t *testing.T) {
+	t.Parallel()
+	server := fapitest.StartServer(t)
+	client := server.Register(t, "dpop-client", keyAndDPoP).Client
+	tokens := flow(t, server, client)
+	for name, value := range map[string]string{
+		"x-fapi-auth-date":           "Tue, 11 Sep 2012 19:43:31 GMT",
+		"x-fapi-customer-ip-address": "2001:db8::1893:25c8:1946",
+		"x-fapi-interaction-id":      "c770aef3-6784-41f7-8e0e-ff5f97bddb3a",
+		"Accept":                     "application/json;charset=UTF-8",
+		"Accept-Charset":             "UTF-8",
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantUserInfo(t, client.With(fapitest.Misbehave{Header: func(header http.Header) { header.Set(name, value) }}), tokens.AccessToken)
+		})
+	}
+	response, _ := get(t, client, server.Issuer+"/userinfo")
+	sent, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil || time.Since(sent).Abs() > time.Minute {
+		t.Errorf("Date is %q", response.Header.Get("Date"))
 	}
 }
 
