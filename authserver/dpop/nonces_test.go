@@ -2,6 +2,8 @@ package dpop
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"regexp"
 	"testing"
 	"time"
@@ -128,15 +130,37 @@ func TestOneNonceServesManyProofs(t *testing.T) {
 	}
 }
 
-// A nonce says nothing about the clock: iat is judged all the same.
-func TestNonceDoesNotStandForTheTime(t *testing.T) {
+// A nonce in force says when a proof was made, whatever the client's clock says
+// (RFC 9449, 4.3-11): at a resource, and there it is remembered for as long as the
+// nonce is good. The authorization server judges iat as well.
+func TestNonceStandsForTheTimeAtAResource(t *testing.T) {
 	t.Parallel()
-	verifier, _ := newVerifier()
-	verifier.Nonces = noncesAt(noon, oldSecret)
-	claims := claimsNow("1")
-	claims["nonce"], claims["iat"] = verifier.Nonces.Fresh(), noon.Add(-time.Hour).Unix()
-	_, refusal := verify(verifier, signProof(t, newKey(t, jose.ES256), oauth.TypeDPoP, claims))
-	requireRule(t, refusal, "RFC9449-4.3-11")
+	const accessToken = "an access token"
+	nonces := noncesAt(noon, oldSecret)
+	for _, made := range []time.Time{noon.Add(-time.Hour), noon.Add(time.Hour)} {
+		verifier, replay := newVerifier()
+		verifier.Nonces = nonces
+		claims := claimsNow("1")
+		claims["nonce"], claims["iat"] = nonces.Fresh(), made.Unix()
+		_, refusal := verify(verifier, signProof(t, newKey(t, jose.ES256), oauth.TypeDPoP, claims))
+		requireRule(t, refusal, "RFC9449-4.3-11")
+		hash := sha256.Sum256([]byte(accessToken))
+		claims["ath"] = base64.RawURLEncoding.EncodeToString(hash[:])
+		proof := signProof(t, newKey(t, jose.ES256), oauth.TypeDPoP, claims)
+		for _, rule := range []oauth.RuleID{"", "RFC9449-11.1"} {
+			_, refusal := verifier.Verify(t.Context(), []string{proof}, "POST", []string{tokenEndpoint}, accessToken)
+			if rule == "" && refusal != nil {
+				t.Errorf("iat at %s: %v", made, refusal)
+			} else if rule != "" {
+				requireRule(t, refusal, rule)
+			}
+		}
+		for _, forgotten := range replay.used {
+			if forgotten.Before(noon.Add(2 * nonces.Lifetime)) {
+				t.Errorf("a proof is forgotten at %s, while its nonce is good", forgotten)
+			}
+		}
+	}
 }
 
 func TestANonceThatNobodyAskedForIsIgnored(t *testing.T) {

@@ -44,7 +44,7 @@ func (v *Verifier) Verify(ctx context.Context, proofs []string, method string, u
 	if refusal := fapi.CheckDPoPProof(facts); refusal != nil {
 		return Proof{}, refusal
 	}
-	fresh, err := v.Replay.UseOnce(ctx, store.SpaceDPoPProof, proofDigest(jkt, *facts.Claims.ID), forgetAt(facts))
+	fresh, err := v.Replay.UseOnce(ctx, store.SpaceDPoPProof, proofDigest(jkt, *facts.Claims.ID), v.forgetAt(facts))
 	if err != nil {
 		return Proof{}, &oauth.Error{Code: oauth.ServerError, Cause: fmt.Errorf("remember the DPoP proof: %w", err)}
 	}
@@ -91,8 +91,12 @@ func proofDigest(jkt, id string) oauth.Digest {
 	return sha256.Sum256([]byte(jkt + " " + id))
 }
 
-// forgetAt is when the proof would be refused for its age, and a moment more for
-// replicas whose clocks differ.
-func forgetAt(facts fapi.DPoPProof) time.Time {
-	return facts.Claims.IssuedAt.Time().Add(fapi.DPoPProofWindow + fapi.PastSkew)
+// forgetAt is when the proof would be refused for its age, or for its nonce's, and
+// a moment more for replicas whose clocks differ.
+func (v *Verifier) forgetAt(facts fapi.DPoPProof) time.Time {
+	refusedFrom := facts.Claims.IssuedAt.Time().Add(fapi.DPoPProofWindow)
+	if facts.NonceAccepted {
+		refusedFrom = facts.Now.Add(2 * v.Nonces.Lifetime) // in its own window and the next
+	}
+	return refusedFrom.Add(fapi.PastSkew)
 }

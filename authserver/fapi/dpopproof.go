@@ -129,15 +129,10 @@ var dpopProofRules = []Rule[DPoPProof]{
 		Holds: func(p DPoPProof) bool { return !p.NonceDemanded || p.NonceAccepted },
 	},
 	{
-		// RFC 9449, 11.1 lets a nonce stand for iat. Here both are checked: iat bounds
-		// how long a proof is remembered.
 		ID: "RFC9449-4.3-11", Clause: "RFC 9449, 4.3-11, 11.1; FAPI 2.0 Security Profile, 5.3.2.1-13", Code: oauth.InvalidDPoPProof,
-		Demand: "the DPoP proof was made just now: iat is at most 60 seconds old, and iat and nbf are not in the future",
+		Demand: "the DPoP proof was made just now: iat is at most 60 seconds old, and iat and nbf are not in the future; at a resource, a nonce in force says so in place of iat",
 		Remedy: "make a new proof for each request, and set the client's clock", Member: "iat",
-		Holds: func(p DPoPProof) bool {
-			return !p.Claims.IssuedAt.Time().Before(p.Now.Add(-DPoPProofWindow)) &&
-				notInFuture(p.Claims.IssuedAt, p.Now) && notInFuture(p.Claims.NotBefore, p.Now)
-		},
+		Holds: func(p DPoPProof) bool { return p.wasMadeJustNow() && notInFuture(p.Claims.NotBefore, p.Now) },
 	},
 	{
 		ID: "RFC7519-4.1.4", Clause: "RFC 7519, 4.1.4", Code: oauth.InvalidDPoPProof,
@@ -169,6 +164,16 @@ func CheckDPoPProof(p DPoPProof) *oauth.Error {
 		return refusal
 	}
 	return refusal.WithCause(p.Fault)
+}
+
+// wasMadeJustNow goes by iat, or by the server's own clock in the nonce. At the
+// authorization server's endpoints FAPI 2.0 Security Profile, 5.3.2.1-13, judges
+// iat in any case.
+func (p DPoPProof) wasMadeJustNow() bool {
+	if p.NonceAccepted && p.AccessToken != "" {
+		return true
+	}
+	return !p.Claims.IssuedAt.Time().Before(p.Now.Add(-DPoPProofWindow)) && notInFuture(p.Claims.IssuedAt, p.Now)
 }
 
 func (p DPoPProof) coversAccessToken() bool {

@@ -51,8 +51,9 @@ func privateJWK(t *testing.T, client *fapitest.Registered) map[string]any {
 	return members
 }
 
-// nonceSettings are the two ways in which a server treats nonces: what else it
-// demands of proofs is the same.
+// nonceSettings are the two ways in which a server treats nonces. What else it
+// demands of proofs is the same, but that at a resource a nonce says in place of
+// iat when a proof was made (RFC 9449, 4.3-11).
 var nonceSettings = map[string]string{"nonces-off": "", "nonces-required": noncesRequired}
 
 // TestDPoPNegative is dpop-negative-tests, at the resource, the token endpoint and PAR.
@@ -61,12 +62,12 @@ func TestDPoPNegative(t *testing.T) {
 	for name, setting := range nonceSettings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dpopNegative(t, fapitest.StartServer(t, setting))
+			dpopNegative(t, fapitest.StartServer(t, setting), setting == noncesRequired)
 		})
 	}
 }
 
-func dpopNegative(t *testing.T, server *fapitest.Server) {
+func dpopNegative(t *testing.T, server *fapitest.Server, nonceSaysWhen bool) {
 	t.Helper()
 	client := server.Register(t, "dpop-client", keyAndDPoP)
 	tokens := flow(t, server, client.Client)
@@ -108,9 +109,13 @@ func dpopNegative(t *testing.T, server *fapitest.Server) {
 	for name, misbehave := range everywhere {
 		t.Run(name, func(t *testing.T) {
 			misbehaving := client.With(misbehave)
-			_, err := misbehaving.UserInfo(t.Context(), tokens.AccessToken)
-			wantRefusal(t, err, badRequestUnauthorized, oauth.InvalidDPoPProof, oauth.InvalidToken)
-			_, err = misbehaving.ClientCredentials(t.Context(), "accounts")
+			if nonceSaysWhen && (name == "iat-hour-ago" || name == "iat-in-hour") {
+				wantUserInfo(t, misbehaving, tokens.AccessToken)
+			} else {
+				_, err := misbehaving.UserInfo(t.Context(), tokens.AccessToken)
+				wantRefusal(t, err, badRequestUnauthorized, oauth.InvalidDPoPProof, oauth.InvalidToken)
+			}
+			_, err := misbehaving.ClientCredentials(t.Context(), "accounts")
 			wantRefusal(t, err, badRequest, oauth.InvalidDPoPProof)
 			_, err = misbehaving.Push(t.Context(), misbehaving.NewAuthorization())
 			wantRefusal(t, err, badRequest, oauth.InvalidDPoPProof)
