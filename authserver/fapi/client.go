@@ -90,6 +90,12 @@ func withoutLoopbackPort(uri string) (portless string, loopback bool) {
 // Scopes are the scope values that the client may ask for.
 func (c *Client) Scopes() []string { return oauth.SpaceSeparated(c.metadata.Scope) }
 
+// MayUseAuthorizationDetails tells whether the client is registered for the type
+// of authorization details (RFC 9396, 10).
+func (c *Client) MayUseAuthorizationDetails(detailsType string) bool {
+	return slices.Contains(c.metadata.AuthorizationDetailsTypes, detailsType)
+}
+
 // RequiresSignedRequests tells whether pushed requests must be signed
 // (FAPI 2.0 Message Signing, 5.3.1).
 func (c *Client) RequiresSignedRequests() bool { return *c.metadata.RequireSignedRequestObject }

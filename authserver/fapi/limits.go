@@ -54,6 +54,23 @@ const (
 	MaxDPoPProofLength = 8192
 )
 
+// Bounds of authorization_details (RFC 9396); our own choices.
+const (
+	// MaxAuthorizationDetailsLength is in characters, as they are sent and as the
+	// access token carries them: with the token's other claims, its signature and
+	// base64url they stay below the 8 KB that HTTP servers commonly take for one
+	// header field.
+	MaxAuthorizationDetailsLength = 4096
+	// MaxAuthorizationDetails is the number of elements that a person can be
+	// expected to read.
+	MaxAuthorizationDetails = 16
+	// MaxAuthorizationDetailsDepth is how deep an element's members may be nested.
+	MaxAuthorizationDetailsDepth = 8
+	// MaxAuthorizationDetailsExponent of a number, which no schema has to look at
+	// in full then: that of IEEE 754 double precision (RFC 8259, 6).
+	MaxAuthorizationDetailsExponent = 308
+)
+
 // Sizes of a registration; our own choices, each below the size that the
 // FAPIApplication schema lets through, so that the rule book is what refuses.
 const (
@@ -92,6 +109,9 @@ type Limits struct {
 	// Resources are the resource indicators that the server issues access tokens
 	// for. Nil means that they are not known here (admission).
 	Resources []string
+	// AuthorizationDetailsTypes are the types that the server's configuration
+	// declares. Nil means that they are not known here (admission).
+	AuthorizationDetailsTypes []string
 	// Pending names the metadata members that are stated, but whose content is
 	// not known here (admission): jwks, fapi_operator_tls_client_auth_trust_anchors.
 	// Rules take them for stated, and for fit.

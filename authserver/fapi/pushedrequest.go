@@ -128,12 +128,13 @@ var pushedRequestRules = slices.Concat(pushedFormRules, []Rule[PushedRequest]{
 		},
 	},
 	{
-		ID: "RFC6749-3.3", Clause: "RFC 6749, 3.3", Code: oauth.InvalidScope,
-		Demand: "scope is stated, and holds only values that the client registered",
+		ID: "RFC6749-3.3", Clause: "RFC 6749, 3.3; RFC 9396, 3", Code: oauth.InvalidScope,
+		Demand: "scope is stated unless authorization_details is, and holds only values that the client registered",
 		Remedy: "send scope values from the client's registered scope", Member: oauth.ParamScope,
 		Holds: func(r PushedRequest) bool {
 			scope := oauth.SpaceSeparated(r.Parameters.Get(oauth.ParamScope))
-			return len(scope) > 0 && within(scope, r.Client.Scopes())
+			stated := len(scope) > 0 || r.Parameters.Has(oauth.ParamAuthorizationDetails)
+			return stated && within(scope, r.Client.Scopes())
 		},
 	},
 	{
@@ -174,12 +175,6 @@ var pushedRequestRules = slices.Concat(pushedFormRules, []Rule[PushedRequest]{
 			maxAge := r.Parameters.Get(oauth.ParamMaxAge)
 			return maxAge == "" || isWholeNumber.MatchString(maxAge)
 		},
-	},
-	{
-		ID: "RFC9396-5", Clause: "RFC 9396, 5", Code: "invalid_authorization_details",
-		Demand: "authorization_details holds only types that this server supports; it supports none",
-		Remedy: "ask by scope instead", Member: "authorization_details",
-		Holds: func(r PushedRequest) bool { return !r.Parameters.Has("authorization_details") },
 	},
 	{
 		ID: "RFC9449-10", Clause: "RFC 9449, 10", Code: oauth.InvalidRequest,

@@ -117,6 +117,13 @@ var registrationRules = expand([]memberRule{
 		Checks: on("fapi_operator_introspection_resources", introspectsKnownResources),
 	},
 	{
+		ID:     "LOCAL-AUTHORIZATION-DETAILS-TYPE",
+		Clause: "RFC 9396, 5 and 10; our own choice",
+		Demand: "a type of authorization details is one that the server's configuration declares",
+		Remedy: "write types of the server's authorization_details_types_supported, or ask its administrator to declare one",
+		Checks: on("authorization_details_types", authorizationDetailsTypesAreOffered),
+	},
+	{
 		ID:     "LOCAL-ALLOWED-ORIGIN",
 		Clause: "RFC 6454, 6.2; https is our own choice",
 		Demand: "an allowed origin is written as browsers send it: https, a host in lower case, and a port unless it is 443; no path, pattern or null",

@@ -97,6 +97,13 @@ func isResourceIndicator(text string) bool {
 	return err == nil && uri.IsAbs() && (uri.Host != "" || uri.Opaque != "") && !hasFragment(text)
 }
 
+// authorizationDetailsTypesAreOffered says nothing where the server's types are
+// not known, and of a list that is refused as one.
+func authorizationDetailsTypesAreOffered(c *candidate) bool {
+	return c.limits.AuthorizationDetailsTypes == nil || !isShortSet(c.AuthorizationDetailsTypes) ||
+		consistsOf(c.AuthorizationDetailsTypes, c.limits.AuthorizationDetailsTypes...)
+}
+
 func isNoScopeCharacter(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' }
 
 func originsAreCanonical(c *candidate) bool {

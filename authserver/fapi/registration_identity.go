@@ -65,6 +65,7 @@ var listChecks = []check{
 	{"response_modes", func(c *candidate) bool { return isShortSet(c.ResponseModes) }},
 	{"redirect_uris", func(c *candidate) bool { return isShortSet(c.RedirectURIs) }},
 	{"scope", func(c *candidate) bool { return isShortSet(oauth.SpaceSeparated(c.Scope)) }},
+	{"authorization_details_types", func(c *candidate) bool { return isShortSet(c.AuthorizationDetailsTypes) }},
 	{"fapi_operator_allowed_origins", func(c *candidate) bool { return isShortSet(c.AllowedOrigins) }},
 	{"fapi_operator_introspection_resources", func(c *candidate) bool { return isShortSet(c.IntrospectionResources) }},
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // vectorLimits are the limits under which the vectors are written.
-var vectorLimits = Limits{TrustBundles: []string{vectors.TrustBundle}, Scopes: vectors.Scopes(), Resources: vectors.Resources()}
+var vectorLimits = Limits{TrustBundles: []string{vectors.TrustBundle}, Scopes: vectors.Scopes(), Resources: vectors.Resources(), AuthorizationDetailsTypes: vectors.AuthorizationDetailsTypes()}
 
 func metadataOf(t *testing.T, vector vectors.Vector) registration.Metadata {
 	t.Helper()

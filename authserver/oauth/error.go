@@ -42,6 +42,8 @@ const (
 	InteractionRequired     ErrorCode = "interaction_required"      // OpenID Connect Core, 3.1.2.6
 	InvalidDPoPProof        ErrorCode = "invalid_dpop_proof"        // RFC 9449, 5
 	UseDPoPNonce            ErrorCode = "use_dpop_nonce"            // RFC 9449, 8
+
+	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // RFC 9396, 5
 )
 
 // statuses is the one place that maps an error code to an HTTP status. A code

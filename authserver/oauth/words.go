@@ -104,4 +104,6 @@ const (
 	ParamIss                 = "iss"
 	ParamError               = "error"
 	ParamErrorDescription    = "error_description"
+
+	ParamAuthorizationDetails = "authorization_details" // RFC 9396, 2
 )

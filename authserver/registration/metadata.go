@@ -25,6 +25,8 @@ type Metadata struct {
 	RedirectURIs  []string `json:"redirect_uris,omitempty"`  // RFC 7591, 2
 	Scope         string   `json:"scope,omitempty"`          // RFC 7591, 2; space-separated
 
+	AuthorizationDetailsTypes []string `json:"authorization_details_types,omitempty"` // RFC 9396, 10
+
 	TokenEndpointAuthMethod     string `json:"token_endpoint_auth_method,omitempty"`      // RFC 7591, 2
 	TokenEndpointAuthSigningAlg string `json:"token_endpoint_auth_signing_alg,omitempty"` // OpenID Connect Dynamic Client Registration, 2
 	TLSClientAuthSubjectDN      string `json:"tls_client_auth_subject_dn,omitempty"`      // RFC 8705, 2.1.2; RFC 4514 text

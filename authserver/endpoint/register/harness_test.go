@@ -47,7 +47,7 @@ func newAPI(t *testing.T) api {
 	log := &bytes.Buffer{}
 	return api{t, &register.Handler{
 		Store:  store,
-		Limits: fapi.Limits{TrustBundles: []string{vectors.TrustBundle}, Scopes: vectors.Scopes(), Resources: vectors.Resources()},
+		Limits: fapi.Limits{TrustBundles: []string{vectors.TrustBundle}, Scopes: vectors.Scopes(), Resources: vectors.Resources(), AuthorizationDetailsTypes: vectors.AuthorizationDetailsTypes()},
 		Issuer: issuer,
 		Now:    func() time.Time { return now },
 		Log:    slog.New(slog.NewTextHandler(log, nil)),

@@ -23,6 +23,12 @@ func Scopes() []string { return []string{"accounts", "payments", "reports"} }
 // Resources lists what the server is to issue access tokens for when the vectors are run.
 func Resources() []string { return []string{"https://api.example.com"} }
 
+// AuthorizationDetailsTypes lists what the server is to declare when the vectors
+// are run.
+func AuthorizationDetailsTypes() []string {
+	return []string{"account_information", "payment_initiation"}
+}
+
 // Vector is one registration and what the rule book is to say of it.
 type Vector struct {
 	// Name is the name of the file, without its extension.
