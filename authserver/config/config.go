@@ -34,6 +34,9 @@ type Config struct {
 	// Scopes are the scope values that clients may be registered for, by name;
 	// openid and offline_access always are.
 	Scopes map[string]Scope `yaml:"scopes"`
+	// AuthorizationDetailsTypes are the types of authorization details (RFC 9396,
+	// 2) that clients may be registered for, by name.
+	AuthorizationDetailsTypes map[string]AuthorizationDetailsType `yaml:"authorizationDetailsTypes"`
 	// TrustBundles are PEM files of CA certificates, by the name that
 	// fapi_operator_tls_client_auth_trust_bundle refers to.
 	TrustBundles map[string]string `yaml:"trustBundles"`
@@ -107,6 +110,14 @@ type Scope struct {
 	Description string `yaml:"description"`
 }
 
+// AuthorizationDetailsType is what a type of authorization details means.
+type AuthorizationDetailsType struct {
+	// Description is what a person is told about an element of the type.
+	Description string `yaml:"description"`
+	// SchemaFile holds a JSON Schema (draft 2020-12) for one element.
+	SchemaFile string `yaml:"schemaFile"`
+}
+
 // JWKSURI lists where clients' key sets may be fetched from besides public addresses.
 type JWKSURI struct {
 	// AllowedHosts are host names whose addresses may be private.
@@ -147,20 +158,27 @@ type Session struct {
 
 // Limits are what the configuration tells the rule book.
 func (c Config) Limits() fapi.Limits {
-	// Not nil without bundles or scopes: the rule book takes nil for "not known here".
-	names := slices.AppendSeq(make([]string, 0, len(c.TrustBundles)), maps.Keys(c.TrustBundles))
-	slices.Sort(names)
-	scopes := append([]string{}, c.ScopeNames()...)
 	return fapi.Limits{
-		MaxAccessTokenLifetime: c.AccessToken.MaxLifetime, TrustBundles: names, Scopes: scopes, Resources: c.Resources(),
+		MaxAccessTokenLifetime:    c.AccessToken.MaxLifetime,
+		TrustBundles:              namesOf(c.TrustBundles),
+		Scopes:                    namesOf(c.Scopes),
+		AuthorizationDetailsTypes: namesOf(c.AuthorizationDetailsTypes),
+		Resources:                 c.Resources(),
 	}
+}
+
+// namesOf is sorted, and not nil without names: the rule book takes nil for "not known here".
+func namesOf[V any](settings map[string]V) []string {
+	names := slices.AppendSeq(make([]string, 0, len(settings)), maps.Keys(settings))
+	slices.Sort(names)
+	return names
 }
 
 // Resources are the resource indicators (RFC 8707) that access tokens are issued for.
 func (c Config) Resources() []string { return []string{c.DefaultResource} }
 
 // ScopeNames are the configured scope values, sorted.
-func (c Config) ScopeNames() []string { return slices.Sorted(maps.Keys(c.Scopes)) }
+func (c Config) ScopeNames() []string { return namesOf(c.Scopes) }
 
 // ScopeDescriptions say what each scope value lets a client do.
 func (c Config) ScopeDescriptions() map[string]string {

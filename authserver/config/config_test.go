@@ -52,8 +52,9 @@ func TestTheExampleIsValid(t *testing.T) {
 	}
 	want := fapi.Limits{
 		MaxAccessTokenLifetime: time.Hour, TrustBundles: []string{"partners"},
-		Scopes:    []string{"accounts", "offline_access", "openid", "payments"},
-		Resources: []string{"https://api.bank.example"},
+		Scopes:                    []string{"accounts", "offline_access", "openid", "payments"},
+		AuthorizationDetailsTypes: []string{"account_information", "payment_initiation"},
+		Resources:                 []string{"https://api.bank.example"},
 	}
 	if difference := cmp.Diff(want, config.Limits()); difference != "" {
 		t.Errorf("Limits (-want +got):\n%s", difference)
@@ -85,8 +86,8 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 	if difference := cmp.Diff(want, got); difference != "" {
 		t.Errorf("defaults (-want +got):\n%s", difference)
 	}
-	if config.Limits().TrustBundles == nil {
-		t.Error("no bundles must not mean that the bundles are unknown")
+	if limits := config.Limits(); limits.TrustBundles == nil || limits.Scopes == nil || limits.AuthorizationDetailsTypes == nil {
+		t.Error("no bundles, scopes or types must not mean that they are unknown")
 	}
 }
 
@@ -121,6 +122,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"resource with fragment":  {"defaultResource: https://api.bank.example", `defaultResource: "https://api.bank.example#x"`, "defaultResource", "fragment"},
 		"scope with space":        {"  accounts:", "  the accounts:", "scopes.the accounts", "scope-token"},
 		"scope without words":     {"description: See your accounts and their balances", "description:", "scopes.accounts.description", "missing"},
+		"type with space":         {"  payment_initiation:", "  a payment:", "authorizationDetailsTypes.a payment", "not the name of a type"},
+		"type without words":      {"description: Read your accounts", "description:", "authorizationDetailsTypes.account_information.description", "missing"},
+		"type without schema":     {"schemaFile: /etc/fapi-operator/authorization-details/account_information.json", "schemaFile:", "authorizationDetailsTypes.account_information.schemaFile", "missing"},
 		"bundle name":             {"  partners:", "  Partners!:", "trustBundles.Partners!", "not a bundle name"},
 		"allowed host with port":  {"- keys.partner.internal", "- keys.partner.internal:443", "jwksURI.allowedHosts[0]", "not a host name"},
 		"address as allowed host": {"- keys.partner.internal", "- 10.1.2.3", "jwksURI.allowedHosts[0]", "not a host name"},

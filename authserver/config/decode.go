@@ -91,7 +91,7 @@ func expected(goType string) string {
 		return `a duration with its unit, such as "5m" or "12h"`
 	case "[]string", "[]config.CIDR":
 		return "a list"
-	case "map[string]string", "map[string]config.Scope":
+	case "map[string]string", "map[string]config.Scope", "map[string]config.AuthorizationDetailsType":
 		return "a mapping from names to values"
 	}
 	if len(goType) > 7 && goType[:7] == "config." {

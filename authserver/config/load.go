@@ -49,7 +49,7 @@ func readBounded(path string) ([]byte, error) {
 // start tells all that is missing. What the files hold is judged by who uses them.
 func (c Config) checkFiles() error {
 	var found report
-	for _, named := range c.namedFiles() {
+	for _, named := range slices.Concat(c.namedFiles(), c.schemaFiles()) {
 		_, err := readBounded(named.path)
 		found.unless(err == nil, named.setting, fileFault(err), "mount or create the file, or correct the path")
 	}
@@ -76,6 +76,14 @@ func (c Config) namedFiles() []namedFile {
 		{"keyEncryptionKeyFile", c.KeyEncryptionKeyFile},
 		{"users.file", c.Users.File},
 	}
+}
+
+func (c Config) schemaFiles() []namedFile {
+	files := make([]namedFile, 0, len(c.AuthorizationDetailsTypes))
+	for _, name := range slices.Sorted(maps.Keys(c.AuthorizationDetailsTypes)) {
+		files = append(files, namedFile{"authorizationDetailsTypes." + name + ".schemaFile", c.AuthorizationDetailsTypes[name].SchemaFile})
+	}
+	return files
 }
 
 func (r *report) checkBundle(setting, path string) {

@@ -33,7 +33,9 @@ func TestLoadNamesEveryFileThatIsMissing(t *testing.T) {
 		"listeners.public.tls.certificateFile", "listeners.public.tls.keyFile",
 		"listeners.mtls.tls.certificateFile", "listeners.mtls.tls.keyFile",
 		"listeners.private.tls.certificateFile", "listeners.private.tls.keyFile", "listeners.private.clientCAFile",
-		"keyEncryptionKeyFile", "users.file", "trustBundles.partners", "store.sqlite.path",
+		"keyEncryptionKeyFile", "users.file",
+		"authorizationDetailsTypes.account_information.schemaFile", "authorizationDetailsTypes.payment_initiation.schemaFile",
+		"trustBundles.partners", "store.sqlite.path",
 	}
 	if difference := cmp.Diff(want, paths); difference != "" {
 		t.Errorf("paths (-want +got):\n%s", difference)

@@ -42,15 +42,16 @@ func TestTheSchemaRefusesWhatAnEditorCanSee(t *testing.T) {
 	t.Parallel()
 	schema := compiledSchema(t)
 	for name, test := range map[string]struct{ from, to string }{
-		"http issuer":       {"issuer: https://", "issuer: http://"},
-		"trailing slash":    {"issuer: https://auth.bank.example", "issuer: https://auth.bank.example/"},
-		"unknown key":       {"issuer:", "isuer: x\nissuer:"},
-		"unknown inner key": {"  level: info", "  levels: info"},
-		"days":              {"lifetime: 2160h", "lifetime: 90d"},
-		"nonces":            {`nonces: "off"`, "nonces: sometimes"},
-		"level":             {"level: info", "level: loud"},
-		"no SAN":            {"      - fapi-operator.fapi-system.svc\n      - spiffe://cluster.local/ns/fapi-system/sa/fapi-operator\n", "      []\n"},
-		"range":             {"10.20.0.0/16", "10.20.0.0"},
+		"http issuer":         {"issuer: https://", "issuer: http://"},
+		"trailing slash":      {"issuer: https://auth.bank.example", "issuer: https://auth.bank.example/"},
+		"unknown key":         {"issuer:", "isuer: x\nissuer:"},
+		"unknown inner key":   {"  level: info", "  levels: info"},
+		"days":                {"lifetime: 2160h", "lifetime: 90d"},
+		"type without schema": {"    schemaFile: /etc/fapi-operator/authorization-details/payment_initiation.json\n", ""},
+		"nonces":              {`nonces: "off"`, "nonces: sometimes"},
+		"level":               {"level: info", "level: loud"},
+		"no SAN":              {"      - fapi-operator.fapi-system.svc\n      - spiffe://cluster.local/ns/fapi-system/sa/fapi-operator\n", "      []\n"},
+		"range":               {"10.20.0.0/16", "10.20.0.0"},
 	} {
 		if schema.Validate(document(t, edited(t, test.from, test.to))) == nil {
 			t.Errorf("%s: the schema accepts it", name)

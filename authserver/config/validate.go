@@ -24,6 +24,7 @@ func (c Config) validate() error {
 	found.required("users.file", c.Users.File, "the path of the file of local users")
 	found.checkDefaultResource(c.DefaultResource)
 	found.checkScopes(c.Scopes)
+	found.checkAuthorizationDetailsTypes(c.AuthorizationDetailsTypes)
 	found.checkTrustBundles(c.TrustBundles)
 	found.checkAllowedHosts(c.JWKSURI.AllowedHosts)
 	found.checkDPoP(c.DPoP)
@@ -148,6 +149,19 @@ func (r *report) checkScopes(scopes map[string]Scope) {
 		path := "scopes." + name
 		r.unless(scopeToken.MatchString(name), path, "it is not a scope-token (RFC 6749, 3.3)", `write printable ASCII without space, quote and backslash`)
 		r.required(path+".description", scopes[name].Description, "a sentence that the consent page shows")
+	}
+}
+
+// detailsTypeName: RFC 9396, 2 takes any string. Ours can stand in an error
+// description (RFC 6749, 5.2) and a list.
+var detailsTypeName = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]{1,256}$`)
+
+func (r *report) checkAuthorizationDetailsTypes(types map[string]AuthorizationDetailsType) {
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		path := "authorizationDetailsTypes." + name
+		r.unless(detailsTypeName.MatchString(name), path, "it is not the name of a type", "write at most 256 characters of printable ASCII without space, quote and backslash")
+		r.required(path+".description", types[name].Description, "a sentence that the consent page shows")
+		r.required(path+".schemaFile", types[name].SchemaFile, "the path of a JSON Schema (draft 2020-12) for one element of authorization_details")
 	}
 }
 
