@@ -24,7 +24,12 @@ func (p *Pages) showConsent(w http.ResponseWriter, r *http.Request) {
 		p.redirect(w, r, loginPath, v.handle)
 		return
 	}
-	p.render(w, r, http.StatusOK, formActionAnyTarget, consentTemplate, p.consentPage(v, client, user))
+	page, err := p.consentPage(v, client, user)
+	if err != nil {
+		p.renderFailure(w, r, err)
+		return
+	}
+	p.render(w, r, http.StatusOK, formActionAnyTarget, consentTemplate, page)
 }
 
 func (p *Pages) acceptDecision(w http.ResponseWriter, r *http.Request) {
@@ -80,8 +85,9 @@ func decide(v visit, decision string) (Outcome, error) {
 	return Outcome{}, errStaleForm
 }
 
-func (p *Pages) consentPage(v visit, client *fapi.Client, user User) consentPage {
+func (p *Pages) consentPage(v visit, client *fapi.Client, user User) (consentPage, error) {
 	request := v.interaction.Request
+	details, err := describeDetails(p.DetailsTypes, request.AuthorizationDetails)
 	return consentPage{
 		Action:      p.address(consentPath, v.handle),
 		Token:       v.consentToken(),
@@ -90,9 +96,10 @@ func (p *Pages) consentPage(v visit, client *fapi.Client, user User) consentPage
 		ClientID:    client.ID(),
 		Links:       clientLinks(client.Metadata()),
 		Destination: destinationOf(request.RedirectURI),
+		Details:     details,
 		Scopes:      p.describeScopes(request.Scope),
 		Claims:      requestedClaims(request.Claims),
 		Resources:   request.Resource,
 		User:        user,
-	}
+	}, err
 }

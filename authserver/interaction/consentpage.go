@@ -19,6 +19,7 @@ type consentPage struct {
 	ClientID    string
 	Links       []link
 	Destination destination
+	Details     []detailText
 	Scopes      []scopeText
 	Claims      []string
 	Resources   []string

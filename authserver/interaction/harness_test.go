@@ -8,6 +8,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/fapi-operator/fapi-operator/authserver/authorizationdetails"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
@@ -110,6 +112,7 @@ func newSite(t *testing.T) *site {
 		Users: testUsers(t), Throttle: NewThrottle(), Finish: s.finish,
 		Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
 		PathPrefix: "/interaction", ServiceName: "Example Bank", SessionLifetime: testSessionLifetime,
+		DetailsTypes:      testDetailsTypes(t),
 		ScopeDescriptions: map[string]string{"accounts": "See your accounts"},
 	}
 	mux := http.NewServeMux()
@@ -405,4 +408,29 @@ func textOf(root *html.Node) string {
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+const paymentSchema = `{
+  "type": "object",
+  "properties": {
+    "type": true,
+    "instructedAmount": {"title": "Amount"},
+    "creditorAccount": {"title": "Account", "properties": {"iban": {"title": "IBAN"}}}
+  },
+  "additionalProperties": false
+}`
+
+func testDetailsTypes(t *testing.T) *authorizationdetails.Types {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "payment.json")
+	if err := os.WriteFile(file, []byte(paymentSchema), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	types, err := authorizationdetails.Load(map[string]authorizationdetails.Declaration{
+		"payment_initiation": {Description: "Make this payment from your account", SchemaFile: file},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return types
 }

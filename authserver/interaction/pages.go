@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/fapi-operator/fapi-operator/authserver/authorizationdetails"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
@@ -40,6 +41,9 @@ type Pages struct {
 	// ScopeDescriptions says what each scope value lets a client do; optional. A
 	// scope that neither it nor OpenID Connect describes is shown as its name.
 	ScopeDescriptions map[string]string
+	// DetailsTypes says what each type of authorization details and its members are
+	// called.
+	DetailsTypes *authorizationdetails.Types
 	// Source names where a request comes from, for throttling; optional. Without
 	// it that is the peer's address, which behind a proxy is the proxy's.
 	Source func(r *http.Request) string

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/fapi-operator/fapi-operator/authserver/authorizationdetails"
 	"github.com/fapi-operator/fapi-operator/authserver/config"
 	"github.com/fapi-operator/fapi-operator/authserver/interaction"
 	"github.com/fapi-operator/fapi-operator/authserver/keys"
@@ -20,5 +21,6 @@ func Check(cfg config.Config, now func() time.Time, log *slog.Logger) error {
 	_, encryption := keys.ReadKeyEncryptionKeys(cfg.KeyEncryptionKeyFile)
 	_, users := interaction.LoadUsers(cfg.Users.File)
 	_, bundles := trustBundles(cfg.TrustBundles)
-	return errors.Join(public, mtls, private, encryption, users, bundles)
+	_, details := authorizationdetails.Load(detailsTypes(cfg.AuthorizationDetailsTypes))
+	return errors.Join(public, mtls, private, encryption, users, bundles, details)
 }

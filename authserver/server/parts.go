@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fapi-operator/fapi-operator/authserver/authorizationdetails"
 	"github.com/fapi-operator/fapi-operator/authserver/clientauth"
 	"github.com/fapi-operator/fapi-operator/authserver/clientauth/jwksuri"
 	"github.com/fapi-operator/fapi-operator/authserver/config"
@@ -34,6 +35,7 @@ type parts struct {
 	verifier   *token.Verifier
 	active     *endpoint.ActiveTokens
 	users      *interaction.Users
+	details    *authorizationdetails.Types
 }
 
 func (s *Server) parts(ctx context.Context) (*parts, error) {
@@ -57,12 +59,16 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	details, err := authorizationdetails.Load(detailsTypes(s.config.AuthorizationDetailsTypes))
+	if err != nil {
+		return nil, err
+	}
 	clients, err := newDirectory(s.store, s.config.Limits(), s.log)
 	if err != nil {
 		return nil, err
 	}
 	p := &parts{
-		Server: s, registry: prometheus.NewRegistry(), ring: ring, users: users, clients: clients,
+		Server: s, registry: prometheus.NewRegistry(), ring: ring, users: users, clients: clients, details: details,
 		clientKeys: jwksuri.New(s.jwksURIConfig()),
 		minter:     &token.Minter{Issuer: s.config.Issuer, Signer: ring.Signer, Now: s.now},
 		verifier:   &token.Verifier{Issuer: s.config.Issuer, Keys: ring.PublicKeys, Now: s.now},
@@ -128,6 +134,14 @@ func (p *parts) claims(_ context.Context, subject string) (map[string]any, error
 func (p *parts) knowsPerson(subject string) bool {
 	_, known := p.users.BySubject(subject)
 	return known
+}
+
+func detailsTypes(configured map[string]config.AuthorizationDetailsType) map[string]authorizationdetails.Declaration {
+	declarations := make(map[string]authorizationdetails.Declaration, len(configured))
+	for name, declared := range configured {
+		declarations[name] = authorizationdetails.Declaration{Description: declared.Description, SchemaFile: declared.SchemaFile}
+	}
+	return declarations
 }
 
 // trustBundles reads the PEM files of trust anchors, by name.

@@ -72,6 +72,7 @@ func (p *parts) routeDiscovery(mux *http.ServeMux, base string) error {
 	slices.Sort(scopes)
 	metadata, err := discovery.Metadata(discovery.Server{
 		Issuer: p.config.Issuer, MTLSBaseURL: p.config.MTLSBaseURL, Scopes: slices.Compact(scopes),
+		AuthorizationDetailsTypes: p.details.Names(),
 	})
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func (p *parts) routeClientEndpoints(mux *http.ServeMux, base string) {
 func (p *parts) par() http.Handler {
 	return &par.Handler{
 		Front: p.front, Responder: p.responder, Store: p.store, Now: p.now,
-		Resources: p.config.Resources(),
+		Resources: p.config.Resources(), AuthorizationDetails: p.details,
 		RequestObjects: &par.RequestObjects{
 			Issuer: p.config.Issuer, Keys: p.clientKeys, DecryptionKeys: p.ring.DecryptionKeys, Now: p.now,
 		},
@@ -108,7 +109,7 @@ func (p *parts) par() http.Handler {
 func (p *parts) token() http.Handler {
 	return &tokenendpoint.Handler{
 		Front: p.front, Responder: p.responder, Grants: p.store, Minter: p.minter, Keys: p.clientKeys,
-		Issuer: p.config.Issuer, DefaultResource: p.config.DefaultResource,
+		Issuer: p.config.Issuer, DefaultResource: p.config.DefaultResource, AuthorizationDetails: p.details,
 		RefreshTokenLifetime: p.config.RefreshToken.Lifetime, KnowsPerson: p.knowsPerson, Now: p.now,
 	}
 }
@@ -146,7 +147,7 @@ func (p *parts) pages(base string) *interaction.Pages {
 		Interactions: p.store, Sessions: p.store, Clients: p.clients,
 		Users: p.users, Throttle: interaction.NewThrottle(), Now: p.now, Log: p.log,
 		PathPrefix: base + pathInteraction, ServiceName: host(p.config.Issuer), ScopeDescriptions: p.config.ScopeDescriptions(),
-		SessionLifetime: p.config.Session.Lifetime,
+		DetailsTypes: p.details, SessionLifetime: p.config.Session.Lifetime,
 	}
 	finisher := &authorize.Finisher{
 		Issuer: p.config.Issuer, Store: p.store, Clients: p.clients, Responder: p.responder,

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
@@ -24,6 +25,9 @@ type AuthorizationRequest struct {
 	LoginHint     string   `json:"login_hint,omitempty"`
 	UILocales     []string `json:"ui_locales,omitempty"`
 	Resource      []string `json:"resource,omitempty"`
+	// AuthorizationDetails is an array of elements (RFC 9396, 2), each of which
+	// conforms to its type; nil without any.
+	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`
 }
 
 // PushedRequest is an authorization request under its request_uri's digest.

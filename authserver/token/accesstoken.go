@@ -1,6 +1,7 @@
 package token
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,9 +26,11 @@ type AccessToken struct {
 	Subject  string
 	ClientID string
 	// Audience are the identifiers of the resources that it is for.
-	Audience  []string
-	Scope     []string
-	ExpiresAt time.Time
+	Audience []string
+	Scope    []string
+	// AuthorizationDetails is an array (RFC 9396, 9.1); nil without any.
+	AuthorizationDetails json.RawMessage
+	ExpiresAt            time.Time
 	// AuthTime (zero when nobody logged in) and ACR tell of the person's authentication.
 	AuthTime     time.Time
 	ACR          string
@@ -51,6 +54,8 @@ type accessTokenClaims struct {
 	ACR          string             `json:"acr,omitempty"`
 	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
 	GrantID      string             `json:"fapi_operator_grant_id,omitempty"`
+
+	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`
 }
 
 // AccessToken signs an access token (RFC 9068) and returns it with what it says.
@@ -93,6 +98,7 @@ func (t AccessToken) claims() accessTokenClaims {
 		ExpiresAt: date(t.ExpiresAt), IssuedAt: date(t.IssuedAt), ID: t.ID,
 		ClientID: t.ClientID, Scope: strings.Join(t.Scope, " "),
 		AuthTime: date(t.AuthTime), ACR: t.ACR, Confirmation: t.Confirmation, GrantID: t.GrantID,
+		AuthorizationDetails: t.AuthorizationDetails,
 	}
 }
 
@@ -101,6 +107,7 @@ func (c accessTokenClaims) accessToken() AccessToken {
 		Issuer: c.Issuer, ID: c.ID, IssuedAt: instant(c.IssuedAt), Subject: c.Subject, ClientID: c.ClientID,
 		Audience: c.Audience.Values(), Scope: oauth.SpaceSeparated(c.Scope), ExpiresAt: instant(c.ExpiresAt),
 		AuthTime: instant(c.AuthTime), ACR: c.ACR, Confirmation: c.Confirmation, GrantID: c.GrantID,
+		AuthorizationDetails: c.AuthorizationDetails,
 	}
 }
 

@@ -29,10 +29,12 @@ type Server struct {
 	Issuer      string
 	MTLSBaseURL string
 	Scopes      []string
+	// AuthorizationDetailsTypes are those that the configuration declares.
+	AuthorizationDetailsTypes []string
 }
 
 // metadata is RFC 8414, 2 and OpenID Connect Discovery, 3, with the members of
-// RFC 8705, 9126, 9207, 9449 and JARM. Every member is registered.
+// RFC 8705, 9126, 9207, 9396, 9449 and JARM. Every member is registered.
 type metadata struct {
 	Issuer                string            `json:"issuer"`
 	AuthorizationEndpoint string            `json:"authorization_endpoint"`
@@ -59,6 +61,8 @@ type metadata struct {
 	CodeChallengeMethods []string `json:"code_challenge_methods_supported"`
 	PromptValues         []string `json:"prompt_values_supported"`
 	Claims               []string `json:"claims_supported"`
+
+	AuthorizationDetailsTypes []string `json:"authorization_details_types_supported,omitempty"`
 
 	TokenEndpointAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
 	TokenEndpointAuthSigningAlgs  []string `json:"token_endpoint_auth_signing_alg_values_supported"`
@@ -141,6 +145,8 @@ func describe(s Server) metadata {
 		CodeChallengeMethods: []string{oauth.CodeChallengeMethodS256},
 		PromptValues:         []string{"none", "login", "consent", "select_account"},
 		Claims:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr"},
+
+		AuthorizationDetailsTypes: s.AuthorizationDetailsTypes,
 
 		TokenEndpointAuthMethods:      methods,
 		TokenEndpointAuthSigningAlgs:  signing,

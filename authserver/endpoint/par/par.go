@@ -4,9 +4,11 @@ package par
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
+	"github.com/fapi-operator/fapi-operator/authserver/authorizationdetails"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
@@ -19,6 +21,8 @@ type Handler struct {
 	Responder      *endpoint.Responder
 	RequestObjects *RequestObjects
 	Store          store.PushedRequests
+	// AuthorizationDetails are the types of authorization details that are supported.
+	AuthorizationDetails *authorizationdetails.Types
 	// Resources are the resource indicators that tokens are issued for.
 	Resources []string
 	Now       func() time.Time
@@ -56,7 +60,28 @@ func (h *Handler) push(w http.ResponseWriter, r *http.Request) (response, *oauth
 	if refusal := fapi.CheckPushedRequest(facts); refusal != nil {
 		return response{}, refusal
 	}
-	return h.keep(r.Context(), authorizationRequest(facts))
+	details, refusal := h.authorizationDetails(facts)
+	if refusal != nil {
+		return response{}, refusal
+	}
+	return h.keep(r.Context(), authorizationRequest(facts, details))
+}
+
+// authorizationDetails are what the request asks for beside scope (RFC 9396, 3);
+// nil when it has none. They are read last, since schemas cost most.
+func (h *Handler) authorizationDetails(facts fapi.PushedRequest) (json.RawMessage, *oauth.Error) {
+	if !facts.Parameters.Has(oauth.ParamAuthorizationDetails) {
+		return nil, nil
+	}
+	details := h.AuthorizationDetails.Read(facts.Parameters.Get(oauth.ParamAuthorizationDetails), facts.Client)
+	if refusal := fapi.CheckAuthorizationDetails(details); refusal != nil {
+		return nil, refusal
+	}
+	encoded, err := fapi.EncodeAuthorizationDetails(details.Elements)
+	if err != nil {
+		return nil, oauth.AsError(err)
+	}
+	return encoded, nil
 }
 
 // parameters are the request object's where one was sent, the form's otherwise.
@@ -72,7 +97,7 @@ func (h *Handler) parameters(ctx context.Context, request endpoint.Request) (oau
 }
 
 // authorizationRequest reads parameters that the rule book has accepted.
-func authorizationRequest(facts fapi.PushedRequest) store.AuthorizationRequest {
+func authorizationRequest(facts fapi.PushedRequest, details json.RawMessage) store.AuthorizationRequest {
 	p := facts.Parameters
 	jkt := p.Get(oauth.ParamDPoPJKT)
 	if jkt == "" {
@@ -93,6 +118,8 @@ func authorizationRequest(facts fapi.PushedRequest) store.AuthorizationRequest {
 		LoginHint:     p.Get(oauth.ParamLoginHint),
 		UILocales:     oauth.SpaceSeparated(p.Get(oauth.ParamUILocales)),
 		Resource:      p.All(oauth.ParamResource),
+
+		AuthorizationDetails: details,
 	}
 }
 

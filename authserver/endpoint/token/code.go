@@ -20,7 +20,8 @@ func (h *Handler) redeemCode(ctx context.Context, r request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	if err := checkCode(r, code, grant); err != nil {
+	details, err := h.checkCode(r, code, grant)
+	if err != nil {
 		return response{}, err
 	}
 	refresh, secret := h.newRefreshToken(r, grant)
@@ -31,27 +32,32 @@ func (h *Handler) redeemCode(ctx context.Context, r request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	return h.grantResponse(ctx, r, grant, fapi.ScopesForGrant(r.client(), grant.Scope), secret)
+	return h.grantResponse(ctx, r, grant, allowed{fapi.ScopesForGrant(r.client(), grant.Scope), details}, secret)
 }
 
 // checkCode applies the rules to a code before it is redeemed, so that a
-// request that fails them does not use it up. A used code is not checked any
-// further: redeeming it again revokes its grant, whatever else the request says.
-func checkCode(r request, code store.Code, grant store.Grant) error {
+// request that fails them does not use it up, and gives the authorization details
+// that the code stands for. A used code is not checked any further: redeeming it
+// again revokes its grant, whatever else the request says.
+func (h *Handler) checkCode(r request, code store.Code, grant store.Grant) ([]fapi.AuthorizationDetail, error) {
 	facts := fapi.CodeRedemption{
 		TokenRequest: r.facts, ClientID: code.ClientID, RedirectURI: grant.Request.RedirectURI,
 		CodeChallenge: grant.Request.CodeChallenge, DPoPJKT: grant.Request.DPoPJKT,
 	}
 	if refusal := fapi.CheckCodeBinding(facts); refusal != nil {
-		return refusal
+		return nil, refusal
 	}
 	if code.Used {
-		return nil
+		return nil, nil
 	}
 	if refusal := fapi.CheckCodeRedemption(facts); refusal != nil {
-		return refusal
+		return nil, refusal
 	}
-	return nil
+	details, refusal := h.grantedDetails(r, grant)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return details, nil
 }
 
 // newRefreshToken makes a refresh token for a client that is registered for the
@@ -67,13 +73,13 @@ func (h *Handler) newRefreshToken(r request, grant store.Grant) (*store.RefreshT
 }
 
 // grantResponse mints what a person's grant allows.
-func (h *Handler) grantResponse(ctx context.Context, r request, grant store.Grant, scope []string, refresh oauth.Secret) (response, error) {
-	access, err := h.accessToken(r, grant.Authentication.Subject, scope, &grant)
+func (h *Handler) grantResponse(ctx context.Context, r request, grant store.Grant, what allowed, refresh oauth.Secret) (response, error) {
+	access, err := h.accessToken(r, grant.Authentication.Subject, what, &grant)
 	if err != nil {
 		return response{}, err
 	}
 	access.RefreshToken = refresh.Reveal()
-	if slices.Contains(scope, oauth.ScopeOpenID) {
+	if slices.Contains(what.scope, oauth.ScopeOpenID) {
 		access.IDToken, err = h.idToken(ctx, r, grant)
 	}
 	return access, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/authserver/token"
@@ -14,11 +15,15 @@ import (
 
 // accessToken mints an access token that is bound to what the client has
 // proven. grant is nil with client credentials.
-func (h *Handler) accessToken(r request, subject string, scope []string, grant *store.Grant) (response, error) {
+func (h *Handler) accessToken(r request, subject string, what allowed, grant *store.Grant) (response, error) {
+	details, err := fapi.EncodeAuthorizationDetails(what.details)
+	if err != nil {
+		return response{}, err
+	}
 	lifetime := r.client().AccessTokenLifetime()
 	content := token.AccessToken{
-		Subject: subject, ClientID: r.client().ID(), Scope: scope, ExpiresAt: r.now.Add(lifetime),
-		Audience: h.audience(scope, grant), Confirmation: r.facts.Confirmation,
+		Subject: subject, ClientID: r.client().ID(), Scope: what.scope, AuthorizationDetails: details,
+		Audience: h.audience(what.scope, grant), Confirmation: r.facts.Confirmation, ExpiresAt: r.now.Add(lifetime),
 	}
 	if grant != nil {
 		content.GrantID = grant.ID
@@ -31,7 +36,7 @@ func (h *Handler) accessToken(r request, subject string, scope []string, grant *
 	}
 	return response{
 		AccessToken: signed, TokenType: r.facts.Confirmation.TokenType(),
-		ExpiresIn: int(lifetime / time.Second), Scope: strings.Join(scope, " "),
+		ExpiresIn: int(lifetime / time.Second), Scope: strings.Join(what.scope, " "), AuthorizationDetails: details,
 	}, nil
 }
 

@@ -30,7 +30,11 @@ func (h *Handler) refresh(ctx context.Context, r request) (response, error) {
 	if refusal != nil {
 		return response{}, refusal
 	}
-	return h.grantResponse(ctx, r, grant, scope, oauth.SecretFrom(r.parameter(oauth.ParamRefreshToken)))
+	details, refusal := h.grantedDetails(r, grant)
+	if refusal != nil {
+		return response{}, refusal
+	}
+	return h.grantResponse(ctx, r, grant, allowed{scope, details}, oauth.SecretFrom(r.parameter(oauth.ParamRefreshToken)))
 }
 
 // scopeOf is the scope that is asked for, or all that may be had.

@@ -4,9 +4,11 @@ package token
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
+	"github.com/fapi-operator/fapi-operator/authserver/authorizationdetails"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
@@ -20,6 +22,8 @@ type Handler struct {
 	Responder *endpoint.Responder
 	Grants    store.Grants
 	Minter    *token.Minter
+	// AuthorizationDetails are the types of authorization details that are supported.
+	AuthorizationDetails *authorizationdetails.Types
 	// Keys gives the keys that ID tokens are encrypted to.
 	Keys endpoint.ClientKeys
 	// Issuer is the server's issuer identifier; DefaultResource is the audience of
@@ -33,7 +37,7 @@ type Handler struct {
 	Now         func() time.Time
 }
 
-// response is RFC 6749, 5.1 with OpenID Connect Core, 3.1.3.3.
+// response is RFC 6749, 5.1 with OpenID Connect Core, 3.1.3.3 and RFC 9396, 7.
 type response struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -42,6 +46,8 @@ type response struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
+
+	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`
 }
 
 // grants maps a grant type to what serves it. Each is called with a request
