@@ -89,6 +89,7 @@ func effectiveSettings(effective registration.Metadata) *v1alpha1.EffectiveSetti
 		RequireSignedRequestObject:      *effective.RequireSignedRequestObject,
 		PKCEMethod:                      effective.CodeChallengeMethod,
 		Scopes:                          oauth.SpaceSeparated(effective.Scope),
+		AuthorizationDetailsTypes:       effective.AuthorizationDetailsTypes,
 	}
 	if *effective.DPoPBoundAccessTokens {
 		settings.SenderConstraint = v1alpha1.SenderConstraintDPoP

@@ -44,6 +44,9 @@ var table = []row{
 	{"redirectURIs", "redirect_uris", func(m *registration.Metadata, s stated) { m.RedirectURIs = s.RedirectURIs }},
 	{"allowedOrigins", "fapi_operator_allowed_origins", func(m *registration.Metadata, s stated) { m.AllowedOrigins = s.AllowedOrigins }},
 	{"scopes", "scope", func(m *registration.Metadata, s stated) { m.Scope = strings.Join(s.Scopes, " ") }},
+	{"authorizationDetailsTypes", "authorization_details_types", func(m *registration.Metadata, s stated) {
+		m.AuthorizationDetailsTypes = s.AuthorizationDetailsTypes
+	}},
 	{"pkce.required", "fapi_operator_pkce_required", func(m *registration.Metadata, s stated) { m.PKCERequired = s.pkce.Required }},
 	{"pkce.method", "fapi_operator_code_challenge_method", func(m *registration.Metadata, s stated) { m.CodeChallengeMethod = s.pkce.Method }},
 	{"pushedAuthorizationRequests.required", "require_pushed_authorization_requests", func(m *registration.Metadata, s stated) {

@@ -196,6 +196,17 @@ type FAPIApplicationSpec struct {
 	// +kubebuilder:validation:items:MaxLength=256
 	Scopes []string `json:"scopes,omitempty"`
 
+	// Types of authorization_details that the client may ask for (RFC 9396, 10:
+	// authorization_details_types). The server's configuration declares each of
+	// them with its schema.
+	// Absent: the client may ask for none.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MaxLength=256
+	AuthorizationDetailsTypes []string `json:"authorizationDetailsTypes,omitempty"`
+
 	// Proof Key for Code Exchange (RFC 7636).
 	// Absent: required with S256, as FAPI fixes.
 	//

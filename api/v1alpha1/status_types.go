@@ -139,6 +139,13 @@ type EffectiveSettings struct {
 	// +optional
 	// +listType=set
 	Scopes []string `json:"scopes,omitempty"`
+
+	// Types of authorization_details that the client may ask for.
+	// Absent: none.
+	//
+	// +optional
+	// +listType=set
+	AuthorizationDetailsTypes []string `json:"authorizationDetailsTypes,omitempty"`
 }
 
 // CertificateStatus is the certificate that the client presents now.

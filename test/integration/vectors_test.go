@@ -86,6 +86,7 @@ func specOf(m registration.Metadata) v1alpha1.FAPIApplicationSpec {
 		Contacts: m.Contacts, ApplicationType: m.ApplicationType,
 		GrantTypes: m.GrantTypes, ResponseTypes: m.ResponseTypes, RedirectURIs: m.RedirectURIs, AllowedOrigins: m.AllowedOrigins,
 		Scopes:                      scopesOf(m.Scope),
+		AuthorizationDetailsTypes:   m.AuthorizationDetailsTypes,
 		PKCE:                        &v1alpha1.PKCE{Required: m.PKCERequired, Method: m.CodeChallengeMethod},
 		PushedAuthorizationRequests: &v1alpha1.PushedAuthorizationRequests{Required: m.RequirePushedAuthorizationRequests},
 		ClientAuthentication: v1alpha1.ClientAuthentication{
