@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,6 +20,8 @@ type Authorization struct {
 	CodeVerifier string
 	RedirectURI  string
 	Scope        string
+	// Details is the text of authorization_details (RFC 9396); "" leaves it out.
+	Details string
 	// Pushed is the answer to the pushed request.
 	Pushed PushedResponse
 }
@@ -87,15 +90,17 @@ func (c *Client) pushForm(authorization *Authorization) (url.Values, error) {
 func (c *Client) parameters(authorization *Authorization) url.Values {
 	form := url.Values{
 		oauth.ParamClientID: {c.ClientID}, oauth.ParamResponseType: {oauth.ResponseTypeCode},
-		oauth.ParamRedirectURI: {authorization.RedirectURI}, oauth.ParamScope: {authorization.Scope},
+		oauth.ParamRedirectURI:         {authorization.RedirectURI},
 		oauth.ParamCodeChallenge:       {base64URLSHA256(authorization.CodeVerifier)},
 		oauth.ParamCodeChallengeMethod: {oauth.CodeChallengeMethodS256},
 	}
-	if authorization.State != "" {
-		form.Set(oauth.ParamState, authorization.State)
-	}
-	if authorization.Nonce != "" {
-		form.Set(oauth.ParamNonce, authorization.Nonce)
+	for name, value := range map[string]string{
+		oauth.ParamScope: authorization.Scope, oauth.ParamState: authorization.State, oauth.ParamNonce: authorization.Nonce,
+		oauth.ParamAuthorizationDetails: authorization.Details,
+	} {
+		if value != "" {
+			form.Set(name, value)
+		}
 	}
 	if c.WantsJARM {
 		form.Set(oauth.ParamResponseMode, oauth.ResponseModeJWT)
@@ -111,6 +116,9 @@ func (c *Client) requestObject(parameters url.Values) (string, error) {
 	claims := Claims{"iss": c.ClientID, "aud": c.Issuer, "nbf": now.Unix(), "exp": now.Add(requestObjectLifetime).Unix()}
 	for name := range parameters {
 		claims[name] = parameters.Get(name)
+	}
+	if details := parameters.Get(oauth.ParamAuthorizationDetails); details != "" {
+		claims[oauth.ParamAuthorizationDetails] = json.RawMessage(details) // RFC 9101, 4: JSON, and no text
 	}
 	apply(c.Misbehave.RequestObject, claims)
 	if c.Misbehave.SignRequestObject != nil {

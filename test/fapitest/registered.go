@@ -114,6 +114,7 @@ func (s *Server) metadata(t testing.TB, client *Registered, profile Profile) reg
 		GrantTypes:    []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials},
 		ResponseTypes: []string{oauth.ResponseTypeCode}, RedirectURIs: []string{client.RedirectURI},
 		Scope: "openid accounts payments offline_access profile", TokenEndpointAuthMethod: profile.AuthMethod,
+		AuthorizationDetailsTypes: []string{TypeAccountInformation, TypePaymentInitiation},
 	}
 	if profile.AuthMethod == oauth.AuthPrivateKeyJWT {
 		metadata.TokenEndpointAuthSigningAlg = string(profile.Algorithm)

@@ -153,6 +153,9 @@ scopes:
   accounts: {description: See your accounts}
   payments: {description: Prepare payments}
   profile: {description: Know your name}
+authorizationDetailsTypes:
+  account_information: {description: Read your accounts, schemaFile: {{.Directory}}/account_information.json}
+  payment_initiation: {description: Make this payment, schemaFile: {{.Directory}}/payment_initiation.json}
 log: {level: debug, format: text}
 `))
 
@@ -166,6 +169,8 @@ func (s *Server) writeFiles(t testing.TB, added []string) {
 	testca.WriteFile(t, directory, "users.yaml", fmt.Appendf(nil,
 		"users:\n- username: %s\n  passwordHash: %s\n  claims: {name: Alice Example, email: alice@bank.example}\n",
 		s.Person.Username, cheapHash(s.Person.Password)))
+	testca.WriteFile(t, directory, "account_information.json", []byte(accountInformationSchema))
+	testca.WriteFile(t, directory, "payment_initiation.json", []byte(paymentInitiationSchema))
 	var text bytes.Buffer
 	if err := configuration.Execute(&text, filled); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package fapitest
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -21,6 +22,8 @@ type TokenResponse struct {
 	RefreshToken string `json:"refresh_token"`
 	IDToken      string `json:"id_token"`
 	Scope        string `json:"scope"`
+	// AuthorizationDetails is RFC 9396, 7; nil without any.
+	AuthorizationDetails json.RawMessage `json:"authorization_details"`
 	// Header is the response's.
 	Header http.Header `json:"-"`
 	// IDClaims are the ID token's claims, verified; nil without an ID token.

@@ -85,6 +85,7 @@ func checkDocument(t *testing.T, server *fapitest.Server, document map[string]an
 		"authorization_signing_alg_values_supported":       {"PS256", "ES256", "EdDSA"},
 		"scopes_supported":                                 {"openid", "accounts"},
 		"subject_types_supported":                          {"public"},
+		"authorization_details_types_supported":            {"account_information", "payment_initiation"},
 	} {
 		for _, value := range want {
 			if values, _ := document[member].([]any); !slices.Contains(values, any(value)) {

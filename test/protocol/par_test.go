@@ -56,7 +56,6 @@ func TestPushedRequestRefused(t *testing.T) {
 		{"nonce-too-long", setting(oauth.ParamNonce, strings.Repeat("n", 10_000)), []oauth.ErrorCode{oauth.InvalidRequest}},
 		{"prompt-none-with-login", setting(oauth.ParamPrompt, "none login"), []oauth.ErrorCode{oauth.InvalidRequest}},
 		{"max-age-negative", setting(oauth.ParamMaxAge, "-1"), []oauth.ErrorCode{oauth.InvalidRequest}},
-		{"authorization-details-unknown", setting("authorization_details", `[{"type":"payment"}]`), []oauth.ErrorCode{"invalid_authorization_details"}},
 		{"request-object-garbage", setting(oauth.ParamRequest, "a.b.c"), []oauth.ErrorCode{oauth.InvalidRequestObject}},
 	} {
 		t.Run(test.module, func(t *testing.T) {
