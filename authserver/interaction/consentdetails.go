@@ -62,18 +62,25 @@ func describeDetail(types *authorizationdetails.Types, element jsontext.Value) (
 	if err != nil {
 		return detailText{}, err
 	}
+	isType := func(m member) bool { return m.name == "type" }
 	d := describer{types: types}
-	for _, member := range members {
-		if member.name == "type" {
-			err = jsonv2.Unmarshal(member.value, &d.detailsType)
-		}
+	if at := slices.IndexFunc(members, isType); at >= 0 {
+		err = jsonv2.Unmarshal(members[at].value, &d.detailsType)
 	}
-	for _, member := range members {
-		if member.name != "type" {
-			err = errors.Join(err, d.describe(place{}.within(member.name, d.label([]string{member.name})), member.value))
-		}
+	for _, member := range locationsLast(slices.DeleteFunc(members, isType)) {
+		err = errors.Join(err, d.describe(place{}.within(member.name, d.label([]string{member.name})), member.value))
 	}
 	return detailText{types.Description(d.detailsType), visible(d.detailsType), d.rows}, err
+}
+
+// locationsLast keeps the order in which members were sent, but for the addresses
+// of programs, which tell a person least.
+func locationsLast(members []member) []member {
+	isLocations := func(m member) bool { return m.name == "locations" }
+	if at := slices.IndexFunc(members, isLocations); at >= 0 {
+		return append(slices.Delete(slices.Clone(members), at, at+1), members[at])
+	}
+	return members
 }
 
 // member is a member of a JSON object, in the order in which it was sent.
@@ -181,6 +188,9 @@ func (d *describer) describeArray(at place, value jsontext.Value) error {
 		if err != nil {
 			return err
 		}
+		if at.namesOperations() && operationName.MatchString(text) {
+			text = wordsOf(text)
+		}
 		values[i] = text
 	}
 	if len(values) == 0 {
@@ -188,6 +198,16 @@ func (d *describer) describeArray(at place, value jsontext.Value) error {
 	}
 	d.add(at, values...)
 	return nil
+}
+
+// operationName is what wordsOf makes words of that no other name gives:
+// read_balances is "Read balances".
+var operationName = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+
+// namesOperations tells whether the place is one of RFC 9396, 2.2 whose values
+// are an interface's own names.
+func (p place) namesOperations() bool {
+	return len(p.members) == 1 && slices.Contains([]string{"actions", "datatypes", "privileges"}, p.members[0])
 }
 
 func isComposite(value jsontext.Value) bool { return value.Kind() == '{' || value.Kind() == '[' }

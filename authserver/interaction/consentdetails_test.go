@@ -28,6 +28,7 @@ func TestEveryMemberBecomesARow(t *testing.T) {
 		"instructedAmount": {"currency": "EUR", "amount": "123.50"},
 		"creditorAccount": {"iban": "DE02100100109307118603", "bank_code": {"bic": "XX"}},
 		"locations": ["https://api.bank.example/payments", "https://api.bank.example/status"],
+		"actions": ["initiate_payment", "cancel", "Execute-now", "read_Balance"],
 		"urgent": true, "recurring": false, "copies": 2.50, "note": null, "text": "", "list": [], "object": {},
 		"splits": [{"to": "A", "share": 1}, "rest", ["x", "y"]]
 	}`)
@@ -36,11 +37,12 @@ func TestEveryMemberBecomesARow(t *testing.T) {
 		{"Amount", []string{"123.50 EUR"}},
 		{"Account › IBAN", []string{"DE02100100109307118603"}},
 		{"Account › Bank code › Bic", []string{"XX"}},
-		{"Where", []string{"https://api.bank.example/payments", "https://api.bank.example/status"}},
+		{"Actions", []string{"Initiate payment", "Cancel", "Execute-now", "read_Balance"}},
 		{"Urgent", []string{"yes"}}, {"Recurring", []string{"no"}}, {"Copies", []string{"2.50"}},
 		{"Note", []string{""}}, {"Text", []string{""}}, {"List", []string{""}}, {"Object", []string{""}},
 		{"Splits › 1 › To", []string{"A"}}, {"Splits › 1 › Share", []string{"1"}}, {"Splits › 2", []string{"rest"}},
 		{"Splits › 3", []string{"x", "y"}},
+		{"Where", []string{"https://api.bank.example/payments", "https://api.bank.example/status"}},
 	}
 	if difference := cmp.Diff(want, got); difference != "" {
 		t.Errorf("rows (-want +got):\n%s", difference)

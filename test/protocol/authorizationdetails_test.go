@@ -127,7 +127,7 @@ func TestAuthorizationDetails(t *testing.T) {
 			wantBound(t, client, tokens.AccessToken)
 			wantUserInfo(t, client, tokens.AccessToken)
 			for _, want := range []string{
-				"Read your accounts", "list_accounts read_balances", "https://api.bank.example/accounts", "Make this payment",
+				"Read your accounts", "List accounts Read balances", "https://api.bank.example/accounts", "Make this payment",
 				"Amount 123.50 EUR", "To Merchant A", "Account › IBAN DE02100100109307118603", "Reference Ref Number Merchant",
 			} {
 				if !strings.Contains(page.Text(), want) {
