@@ -51,7 +51,7 @@ func TestGeneratedKeyEncryptionKeyIsRead(t *testing.T) {
 func TestACertificateThatIsNoneIsFoundByCheckConfig(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
-	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "kek", "users.yaml"} {
+	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "kek", "users.yaml", "payment.json"} {
 		if err := os.WriteFile(filepath.Join(directory, name), []byte("garbage\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -61,8 +61,9 @@ func TestACertificateThatIsNoneIsFoundByCheckConfig(t *testing.T) {
 		"listeners:\n  public: " + listener + "\n  mtls: " + listener + "\n" +
 		"  private: {address: 127.0.0.1:0, tls: {certificateFile: tls.crt, keyFile: tls.key}, clientCAFile: ca.crt, allowedClientSANs: [operator]}\n" +
 		"  health: {address: 127.0.0.1:0}\nstore: {sqlite: {path: server.db}}\nkeyEncryptionKeyFile: kek\nusers: {file: users.yaml}\n" +
-		"defaultResource: https://api.example.com\n"
-	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "kek", "users.yaml", "server.db"} {
+		"defaultResource: https://api.example.com\n" +
+		"authorizationDetailsTypes: {payment: {description: Pay, schemaFile: payment.json}}\n"
+	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "kek", "users.yaml", "server.db", "payment.json"} {
 		text = strings.ReplaceAll(text, " "+name, " "+filepath.Join(directory, name))
 	}
 	file := filepath.Join(directory, "config.yaml")
@@ -73,7 +74,7 @@ func TestACertificateThatIsNoneIsFoundByCheckConfig(t *testing.T) {
 	if err == nil {
 		t.Fatal("garbage was found good")
 	}
-	for _, want := range []string{"public listener", "mtls listener", "private listener", "kek", "users.yaml"} {
+	for _, want := range []string{"public listener", "mtls listener", "private listener", "kek", "users.yaml", "payment.json"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not name %s: %v", want, err)
 		}

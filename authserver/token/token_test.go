@@ -73,6 +73,7 @@ func forPerson() AccessToken {
 		Subject: PersonSubject("4711"), ClientID: "team.app", Audience: []string{"https://rs.example"},
 		Scope: []string{"accounts", "openid"}, ExpiresAt: noon.Add(5 * time.Minute), AuthTime: noon.Add(-time.Minute),
 		ACR: "urn:example:loa:2", Confirmation: oauth.Confirmation{JKT: "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}, GrantID: "grant-1",
+		AuthorizationDetails: json.RawMessage(`[{"type":"payment","amount":"12.50"}]`),
 	}
 }
 
@@ -91,7 +92,8 @@ func TestAccessTokenSaysWhatRFC9068Demands(t *testing.T) {
 		"iss": issuer, "sub": "~4711", "aud": "https://rs.example", "client_id": "team.app", "jti": content.ID,
 		"iat": float64(noon.Unix()), "exp": float64(noon.Unix() + 300), "auth_time": float64(noon.Unix() - 60),
 		"scope": "accounts openid", "acr": "urn:example:loa:2", "fapi_operator_grant_id": "grant-1",
-		"cnf": map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"},
+		"cnf":                   map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"},
+		"authorization_details": []any{map[string]any{"type": "payment", "amount": "12.50"}}, // RFC 9396, 9.1
 	}
 	if diff := cmp.Diff(want, claims); diff != "" {
 		t.Errorf("claims (-want +got):\n%s", diff)
@@ -116,7 +118,7 @@ func TestAccessTokenOfClientCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, claims := s.claimsOf(t, compact)
-	for _, absent := range []string{"auth_time", "acr", "scope", "fapi_operator_grant_id"} {
+	for _, absent := range []string{"auth_time", "acr", "scope", "fapi_operator_grant_id", "authorization_details"} {
 		if _, present := claims[absent]; present {
 			t.Errorf("%s is there: %v", absent, claims[absent])
 		}

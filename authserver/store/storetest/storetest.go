@@ -5,6 +5,7 @@ package storetest
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -112,6 +113,7 @@ func (c *contract) request() store.AuthorizationRequest {
 		ClientID: c.client, RedirectURI: "https://shop.example/cb", Scope: []string{"openid", "accounts"},
 		State: "état \"x\" \x00", Nonce: "n-0S6", CodeChallenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
 		Claims: `{"id_token":{"acr":null}}`, MaxAge: &maxAge, Prompt: []string{"consent"},
+		AuthorizationDetails: json.RawMessage(`[{"type":"payment","amount":0.10,"note":"\u003cé\u003e"}]`),
 	}
 }
 
