@@ -16,6 +16,7 @@ var ownVocabulary = []string{
 	"spec.accessToken.senderConstraint",
 	"spec.deletionPolicy",
 	"spec.keys.source",
+	"spec.messageSigning.introspection",
 	"spec.messageSigning.requests",
 	"spec.messageSigning.responses",
 	"spec.mutualTLS.certificate.privateKey.algorithm",
