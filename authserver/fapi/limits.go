@@ -48,6 +48,11 @@ const (
 	// MaxHintsLength of scope, resource, login_hint, acr_values and ui_locales
 	// together, which are kept with every interaction over the request.
 	MaxHintsLength = 8192
+	// MaxClaimsLength of the claims parameter, which asks for each claim in some 30 characters.
+	MaxClaimsLength = 8192
+	// MaxClaimsDepth is how deep the claims parameter may be nested: its own form
+	// needs 4 levels, the rest is for a value and for members that are ignored.
+	MaxClaimsDepth = 8
 	// MaxJWTIDLength of a jti (RFC 7519, 4.1.7).
 	MaxJWTIDLength = 256
 	// MaxDPoPProofLength leaves room for an RSA key and signature of 8192 bits.

@@ -2,6 +2,7 @@ package fapi
 
 import (
 	"encoding/base64"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -174,6 +175,16 @@ var pushedRequestRules = slices.Concat(pushedFormRules, []Rule[PushedRequest]{
 		Holds: func(r PushedRequest) bool {
 			maxAge := r.Parameters.Get(oauth.ParamMaxAge)
 			return maxAge == "" || isWholeNumber.MatchString(maxAge)
+		},
+	},
+	{
+		ID: "OIDCC-5.5", Clause: "OpenID Connect Core, 5.5; the size is our own limit", Code: oauth.InvalidRequest,
+		Demand: fmt.Sprintf("claims is a JSON object in which userinfo and id_token ask for claims, each by null or an object; "+
+			"it has at most %d characters and %d levels, and no member twice", MaxClaimsLength, MaxClaimsDepth),
+		Remedy: `send claims such as {"id_token":{"email":null}}, or leave it out`, Member: oauth.ParamClaims,
+		Holds: func(r PushedRequest) bool {
+			_, err := ParseClaimsRequest(r.ClaimsParameter())
+			return err == nil
 		},
 	},
 	{

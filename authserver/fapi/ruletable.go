@@ -40,6 +40,7 @@ func Rules() []RuleText {
 		ruleTexts("authorization details: element", authorizationDetailRules),
 		ruleTexts("authorization request parameters", authorizationQueryRules),
 		ruleTexts("authorization request", authorizationRequestRules),
+		ruleTexts("login", authenticationRules),
 		ruleTexts("DPoP proof", dpopProofRules),
 		ruleTexts("token request", tokenRequestRules),
 		ruleTexts("authorization code: binding", codeBindingRules),

@@ -23,7 +23,8 @@ const (
 // Begin takes over from the authorization endpoint. The interaction comes with
 // RequestURI and Request; Begin gives it identity, expiry and, where a session
 // allows it, the authentication. It keeps the interaction and sends the browser
-// to the login or the consent page, or calls Finish when prompt=none forbids both.
+// to the login or the consent page, or calls Finish when prompt=none forbids both
+// or no login could answer the request.
 func (p *Pages) Begin(w http.ResponseWriter, r *http.Request, interaction store.Interaction) {
 	now := p.Now()
 	authentication, err := p.currentAuthentication(r, now)
@@ -34,9 +35,18 @@ func (p *Pages) Begin(w http.ResponseWriter, r *http.Request, interaction store.
 	v := newVisit(now)
 	interaction.ID = v.secret.Digest()
 	interaction.ExpiresAt = now.Add(fapi.InteractionLifetime)
-	interaction.Authentication = reusable(authentication, interaction.Request, now)
+	claims, err := fapi.ParseClaimsRequest(interaction.Request.Claims)
+	if err != nil {
+		p.renderFailure(w, r, err)
+		return
+	}
+	interaction.Authentication = reusable(authentication, interaction.Request, claims, now)
 	if err := p.keep(r.Context(), interaction); err != nil {
 		p.renderFailure(w, r, err)
+		return
+	}
+	if refusal := fapi.CheckAttainable(claims, p.PasswordACR); refusal != nil {
+		p.finish(w, r, Outcome{Interaction: interaction, Error: refusal})
 		return
 	}
 	if slices.Contains(interaction.Request.Prompt, promptNone) {
@@ -65,15 +75,23 @@ func (p *Pages) keep(ctx context.Context, interaction store.Interaction) error {
 }
 
 // reusable gives the authentication back if the request is content with it.
-func reusable(authentication *store.Authentication, request store.AuthorizationRequest, now time.Time) *store.Authentication {
+func reusable(authentication *store.Authentication, request store.AuthorizationRequest, claims fapi.ClaimsRequest, now time.Time) *store.Authentication {
 	switch {
 	case authentication == nil,
+		unfit(*authentication, claims) != nil,
 		slices.Contains(request.Prompt, promptLogin),
 		slices.Contains(request.Prompt, promptSelectAccount),
 		olderThanMaxAge(authentication.Time, request.MaxAge, now):
 		return nil
 	}
 	return authentication
+}
+
+// unfit is why the request cannot be answered on this login; nil when it can.
+func unfit(authentication store.Authentication, claims fapi.ClaimsRequest) *oauth.Error {
+	return fapi.CheckAuthentication(fapi.Authentication{
+		Subject: authentication.Subject, ACR: authentication.ACR, Claims: claims,
+	})
 }
 
 // olderThanMaxAge: OpenID Connect Core, 3.1.2.1. max_age=0 asks for a login now,

@@ -87,7 +87,14 @@ func decide(v visit, decision string) (Outcome, error) {
 
 func (p *Pages) consentPage(v visit, client *fapi.Client, user User) (consentPage, error) {
 	request := v.interaction.Request
+	claims, err := describeClaims(request.Claims)
+	if err != nil {
+		return consentPage{}, err
+	}
 	details, err := describeDetails(p.DetailsTypes, request.AuthorizationDetails)
+	if err != nil {
+		return consentPage{}, err
+	}
 	return consentPage{
 		Action:      p.address(consentPath, v.handle),
 		Token:       v.consentToken(),
@@ -98,8 +105,8 @@ func (p *Pages) consentPage(v visit, client *fapi.Client, user User) (consentPag
 		Destination: destinationOf(request.RedirectURI),
 		Details:     details,
 		Scopes:      p.describeScopes(request.Scope),
-		Claims:      requestedClaims(request.Claims),
+		Claims:      claims,
 		Resources:   request.Resource,
 		User:        user,
-	}, err
+	}, nil
 }

@@ -1,11 +1,10 @@
 package interaction
 
 import (
-	"encoding/json"
-	"maps"
 	"net/url"
 	"slices"
 
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
@@ -66,19 +65,23 @@ func (p *Pages) describeScopes(scope []string) []scopeText {
 	return texts
 }
 
-// requestedClaims names what the claims parameter asks for one by one (OpenID
-// Connect Core, 5.5), sorted. The rule book has accepted its JSON.
-func requestedClaims(parameter string) []string {
-	var request struct {
-		UserInfo map[string]json.RawMessage `json:"userinfo"`
-		IDToken  map[string]json.RawMessage `json:"id_token"`
+// describeClaims says what the claims parameter asks for one by one (OpenID
+// Connect Core, 5.5), in the order of personalClaims. What nobody gives, such as an
+// unknown claim, nobody has to be asked for.
+func describeClaims(parameter string) ([]string, error) {
+	request, err := fapi.ParseClaimsRequest(parameter)
+	if err != nil {
+		return nil, err
 	}
-	if json.Unmarshal([]byte(parameter), &request) != nil {
-		return nil
+	var texts []string
+	for _, claim := range personalClaims {
+		_, inIDToken := request.IDToken[claim.name]
+		_, inUserInfo := request.UserInfo[claim.name]
+		if inIDToken || inUserInfo {
+			texts = append(texts, claim.text)
+		}
 	}
-	names := slices.AppendSeq(slices.Collect(maps.Keys(request.UserInfo)), maps.Keys(request.IDToken))
-	slices.Sort(names)
-	return slices.Compact(names)
+	return texts, nil
 }
 
 // clientLinks are the client's own pages. Only https is linked, and no picture

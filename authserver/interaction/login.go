@@ -51,12 +51,37 @@ func (p *Pages) acceptLogin(w http.ResponseWriter, r *http.Request) {
 		p.refuseLogin(w, r, v, client, form.Get("username"), err)
 		return
 	}
-	if err := p.recordLogin(w, r, v, user); err != nil {
+	authentication := p.authentication(user)
+	refusal, err := v.unfit(authentication)
+	if err != nil {
+		p.renderFailure(w, r, err)
+		return
+	}
+	if refusal != nil {
+		p.Log.InfoContext(r.Context(), "another person is asked for", "sub", user.Subject, "client_id", client.ID())
+		p.finish(w, r, Outcome{Interaction: v.interaction, Error: refusal})
+		return
+	}
+	if err := p.recordLogin(w, r, v, authentication); err != nil {
 		p.renderFailure(w, r, err)
 		return
 	}
 	p.Log.InfoContext(r.Context(), "logged in", "sub", user.Subject, "client_id", client.ID())
 	p.redirect(w, r, consentPath, v.handle)
+}
+
+// authentication is the login of now.
+func (p *Pages) authentication(user User) store.Authentication {
+	return store.Authentication{Subject: user.Subject, Time: p.Now().UTC(), ACR: p.PasswordACR, AMR: []string{amrPassword}}
+}
+
+// unfit is why the visit's request cannot be answered on this login; nil when it can.
+func (v visit) unfit(authentication store.Authentication) (*oauth.Error, error) {
+	claims, err := fapi.ParseClaimsRequest(v.interaction.Request.Claims)
+	if err != nil {
+		return nil, err
+	}
+	return unfit(authentication, claims), nil
 }
 
 // logIn checks the password, if the budgets of source and username allow another try.
@@ -89,9 +114,8 @@ func (e *throttledError) Error() string {
 }
 
 // recordLogin ties the login to the interaction and begins a session.
-func (p *Pages) recordLogin(w http.ResponseWriter, r *http.Request, v visit, user User) error {
-	now := p.Now().UTC()
-	authentication := store.Authentication{Subject: user.Subject, Time: now, AMR: []string{amrPassword}}
+func (p *Pages) recordLogin(w http.ResponseWriter, r *http.Request, v visit, authentication store.Authentication) error {
+	now := authentication.Time
 	err := p.Interactions.AuthenticateInteraction(r.Context(), v.interaction.ID, authentication, now)
 	if errors.Is(err, store.ErrNotFound) {
 		return whyGone(v.handle, now, errAnswered)
@@ -122,11 +146,22 @@ func (p *Pages) refuseLogin(w http.ResponseWriter, r *http.Request, v visit, cli
 }
 
 func (p *Pages) renderLogin(w http.ResponseWriter, r *http.Request, status int, v visit, client *fapi.Client, username, problem string) {
-	p.render(w, r, status, formActionSelf, loginTemplate, loginPage{
+	p.render(w, r, status, loginFormAction(v.interaction.Request), loginTemplate, loginPage{
 		Action:     p.address(loginPath, v.handle),
 		Token:      v.loginToken(),
 		ClientName: client.Name(),
 		Username:   username,
 		Problem:    problem,
 	})
+}
+
+// loginFormAction lets the login lead to the client where the request asks for a
+// person: the answer to another one's login is a refusal (OpenID Connect Core,
+// 3.1.2.2).
+func loginFormAction(request store.AuthorizationRequest) string {
+	claims, err := fapi.ParseClaimsRequest(request.Claims)
+	if err == nil && claims.NamesSubject() {
+		return formActionAnyTarget
+	}
+	return formActionSelf
 }

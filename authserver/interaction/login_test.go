@@ -80,3 +80,42 @@ func TestLoginPageForm(t *testing.T) {
 		t.Errorf("the page lacks its button or the client's name: %s", login.text)
 	}
 }
+
+// A request that asks for Alice ends with Bob's login, and begins no session of his.
+func TestAnotherPersonThanIsAskedForLogsIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.ask(func(request *store.AuthorizationRequest) {
+		request.Claims = `{"id_token":{"sub":{"value":"` + derivedSubject(alice) + `"}}}`
+	})
+	b := s.browser()
+	login := b.get(s.push())
+	if policy := login.header.Get("Content-Security-Policy"); strings.Contains(policy, "form-action") {
+		t.Errorf("browsers would hold the refusal back: %s", policy)
+	}
+	b.logIn(login, bob, testPassword).requireAnswer(t, "error=login_required")
+	if b.cookie(sessionCookie) != "" {
+		t.Error("the refused login began a session")
+	}
+	b.logIn(b.get(s.push()), alice, testPassword).requirePath(t, "/interaction/consent")
+}
+
+// Nobody types a password for a request that no login can answer.
+func TestEssentialACRIsRefusedBeforeTheLogin(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.pages.PasswordACR = "urn:example:acr:password"
+	essential := func(acr string) {
+		s.ask(func(request *store.AuthorizationRequest) {
+			request.Claims = `{"id_token":{"acr":{"essential":true,"values":["` + acr + `"]}}}`
+		})
+	}
+	essential("urn:example:acr:high")
+	s.browser().get(s.push()).requireAnswer(t, "error=unmet_authentication_requirements")
+	essential(s.pages.PasswordACR)
+	b := s.browser()
+	b.decide(b.consentPage(), "approve").requireAnswer(t, "code=issued")
+	if acr := s.outcomes()[1].Interaction.Authentication.ACR; acr != s.pages.PasswordACR {
+		t.Errorf("acr %q", acr)
+	}
+}

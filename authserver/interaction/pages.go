@@ -38,6 +38,8 @@ type Pages struct {
 	ServiceName string
 	// SessionLifetime is how long one login serves further requests.
 	SessionLifetime time.Duration
+	// PasswordACR is the acr of a login with a password; optional.
+	PasswordACR string
 	// ScopeDescriptions says what each scope value lets a client do; optional. A
 	// scope that neither it nor OpenID Connect describes is shown as its name.
 	ScopeDescriptions map[string]string

@@ -192,17 +192,20 @@ func TestConsentPageInforms(t *testing.T) {
 	})
 	s.ask(func(request *store.AuthorizationRequest) {
 		request.Scope = []string{"openid", "accounts", "payments"}
-		request.Claims = `{"userinfo":{"email":null},"id_token":{"email":null,"birthdate":{"essential":true}}}`
+		request.Claims = `{"userinfo":{"email":null},"id_token":{"email":null,"birthdate":{"essential":true},"acr":null,"unheard_of":null}}`
 		request.Resource = []string{"https://api.example.com/"}
 	})
 	consent := s.browser().consentPage()
 	for _, want := range []string{
 		"<b>Shop</b>", testClientID, "Alice Example", "(alice)", "Confirm who you are", "See your accounts", "payments",
-		"birthdate email", "https://api.example.com/", "shop.example.com", "Website", "Privacy policy",
+		"Your email address Your date of birth At these services https://api.example.com/", "shop.example.com", "Website", "Privacy policy",
 	} {
 		if !strings.Contains(consent.text, want) {
 			t.Errorf("the page does not say %q: %s", want, consent.text)
 		}
+	}
+	if strings.Contains(consent.text, "unheard_of") {
+		t.Error("the page asks for what the server does not know")
 	}
 	if strings.Contains(consent.text, "Terms of service") {
 		t.Error("the page links terms that the client has not stated")

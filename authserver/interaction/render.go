@@ -33,9 +33,10 @@ type layout struct {
 	Page        any
 }
 
-// Values of the form-action directive. The consent page has none: browsers hold
-// a form's target to it through all redirects, and the answer to a decision
-// leads to the client and from there to wherever the client likes.
+// Values of the form-action directive. The consent page has none, and the login
+// page where it may end in a refusal: browsers hold a form's target to it through
+// all redirects, and an answer leads to the client and from there to wherever the
+// client likes.
 const (
 	formActionSelf      = "; form-action 'self'"
 	formActionNone      = "; form-action 'none'"

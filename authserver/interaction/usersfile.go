@@ -25,21 +25,6 @@ type userEntry struct {
 	Claims       Claims `yaml:"claims"`
 }
 
-// Claims are what the server knows about a person, by their names in OpenID
-// Connect Core, 5.1. Empty ones are not asserted.
-type Claims struct {
-	Name                string `yaml:"name" json:"name,omitempty"`
-	GivenName           string `yaml:"given_name" json:"given_name,omitempty"`
-	FamilyName          string `yaml:"family_name" json:"family_name,omitempty"`
-	Email               string `yaml:"email" json:"email,omitempty"`
-	EmailVerified       *bool  `yaml:"email_verified" json:"email_verified,omitempty"`
-	PhoneNumber         string `yaml:"phone_number" json:"phone_number,omitempty"` // E.164
-	PhoneNumberVerified *bool  `yaml:"phone_number_verified" json:"phone_number_verified,omitempty"`
-	Birthdate           string `yaml:"birthdate" json:"birthdate,omitempty"` // YYYY-MM-DD
-	Locale              string `yaml:"locale" json:"locale,omitempty"`       // BCP 47
-	Zoneinfo            string `yaml:"zoneinfo" json:"zoneinfo,omitempty"`   // IANA time zone
-}
-
 var (
 	// usernamePattern leaves out what looks alike or invisible on a page.
 	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$`)
@@ -119,6 +104,9 @@ func (e userEntry) user() (localUser, error) {
 	}
 	if !subjectPattern.MatchString(subject) {
 		return localUser{}, fmt.Errorf("subject %q of %s: use ~ and then 1 to 254 letters, digits and . _ -", subject, e.Username)
+	}
+	if err := e.Claims.check(); err != nil {
+		return localUser{}, fmt.Errorf("claims of %s: %w", e.Username, err)
 	}
 	hash, err := parsePasswordHash(e.PasswordHash)
 	if err != nil {

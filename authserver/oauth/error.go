@@ -44,6 +44,9 @@ const (
 	UseDPoPNonce            ErrorCode = "use_dpop_nonce"            // RFC 9449, 8
 
 	InvalidAuthorizationDetails ErrorCode = "invalid_authorization_details" // RFC 9396, 5
+
+	// OpenID Connect Core Unmet Authentication Requirements, 1
+	UnmetAuthenticationRequirements ErrorCode = "unmet_authentication_requirements"
 )
 
 // statuses is the one place that maps an error code to an HTTP status. A code

@@ -73,6 +73,7 @@ func (p *parts) routeDiscovery(mux *http.ServeMux, base string) error {
 	metadata, err := discovery.Metadata(discovery.Server{
 		Issuer: p.config.Issuer, MTLSBaseURL: p.config.MTLSBaseURL, Scopes: slices.Compact(scopes),
 		AuthorizationDetailsTypes: p.details.Names(),
+		PersonalClaims: interaction.ClaimNames(),
 	})
 	if err != nil {
 		return err
@@ -110,7 +111,8 @@ func (p *parts) token() http.Handler {
 	return &tokenendpoint.Handler{
 		Front: p.front, Responder: p.responder, Grants: p.store, Minter: p.minter, Keys: p.clientKeys,
 		Issuer: p.config.Issuer, DefaultResource: p.config.DefaultResource, AuthorizationDetails: p.details,
-		RefreshTokenLifetime: p.config.RefreshToken.Lifetime, KnowsPerson: p.knowsPerson, Now: p.now,
+		RefreshTokenLifetime: p.config.RefreshToken.Lifetime, KnowsPerson: p.knowsPerson,
+		Claims: p.claims, Now: p.now,
 	}
 }
 

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -18,6 +19,8 @@ type IDToken struct {
 	AuthTime time.Time
 	ACR      string
 	AMR      []string // RFC 8176
+	// Person are claims about the person (OpenID Connect Core, 5.1) by their names.
+	Person map[string]any
 }
 
 type idTokenClaims struct {
@@ -48,9 +51,44 @@ func (m *Minter) IDToken(client *fapi.Client, keys *jose.KeySet, content IDToken
 		AuthTime: jose.NewNumericDate(content.AuthTime), Nonce: content.Nonce, ACR: content.ACR, AMR: content.AMR,
 	}
 	wanted := encryption{metadata.IDTokenEncryptedResponseAlg, metadata.IDTokenEncryptedResponseEnc}
-	minted, err := m.signFor(keys, oauth.TypeJWT, metadata.IDTokenSignedResponseAlg, wanted, claims)
+	withPerson, err := addClaims(claims, content.Person)
+	if err != nil {
+		return "", fmt.Errorf("mint ID token for %s: %w", client.ID(), err)
+	}
+	minted, err := m.signFor(keys, oauth.TypeJWT, metadata.IDTokenSignedResponseAlg, wanted, withPerson)
 	if err != nil {
 		return "", fmt.Errorf("mint ID token for %s: %w", client.ID(), err)
 	}
 	return minted, nil
+}
+
+// addClaims puts claims about the person beside the token's own, which none of
+// them may touch.
+func addClaims(own idTokenClaims, person map[string]any) (map[string]any, error) {
+	encoded, err := json.Marshal(own)
+	if err != nil {
+		return nil, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(encoded, &members); err != nil {
+		return nil, err
+	}
+	claims := make(map[string]any, len(members)+len(person))
+	for name, value := range members {
+		claims[name] = value
+	}
+	for name, value := range person {
+		if reservedInIDToken[name] {
+			return nil, fmt.Errorf("%s is no claim about a person", name)
+		}
+		claims[name] = value
+	}
+	return claims, nil
+}
+
+// reservedInIDToken are the token's own claims, also those that it happens to
+// leave out, and those by which it is bound or delegated (OpenID Connect Core, 2).
+var reservedInIDToken = map[string]bool{
+	"iss": true, "sub": true, "aud": true, "exp": true, "iat": true, "nbf": true, "jti": true, "auth_time": true, "nonce": true,
+	"acr": true, "amr": true, "azp": true, "at_hash": true, "c_hash": true, "s_hash": true, "sid": true, "cnf": true,
 }

@@ -271,6 +271,26 @@ func TestIDTokenWithoutNonceHasNone(t *testing.T) {
 	}
 }
 
+func TestIDTokenWithClaimsAboutThePerson(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	client, _ := newClient(t, func(*registration.Metadata) {})
+	content := IDToken{Subject: "~1", AuthTime: noon, Person: map[string]any{"name": "Alice", "email_verified": false}}
+	compact, err := s.minter.IDToken(client, client.Keys(), content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, claims := s.claimsOf(t, compact); claims["name"] != "Alice" || claims["email_verified"] != false || claims["sub"] != "~1" {
+		t.Errorf("claims %v", claims)
+	}
+	for _, own := range []string{"sub", "aud", "exp", "acr", "nonce", "azp"} {
+		content.Person = map[string]any{own: "thief"}
+		if _, err := s.minter.IDToken(client, client.Keys(), content); err == nil {
+			t.Errorf("%s was taken for a claim about the person", own)
+		}
+	}
+}
+
 func TestIDTokenIsEncryptedWhereRegistered(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

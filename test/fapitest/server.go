@@ -28,8 +28,8 @@ import (
 )
 
 // Server is the real authorization server, in process: its four listeners on the
-// loopback interface, an SQLite file, certificates of its own authority, one
-// user, and a clock that the test moves.
+// loopback interface, an SQLite file, certificates of its own authority, two
+// users, and a clock that the test moves.
 type Server struct {
 	Issuer      string
 	MTLSBaseURL string
@@ -43,8 +43,9 @@ type Server struct {
 	// Authority issued the server's certificates, and issues clients'.
 	Authority *testca.Authority
 	Clock     *Clock
-	// Person is the one user.
+	// Person is Alice, of whom everything is known; Other is Bob, of whom nothing is.
 	Person Person
+	Other  Person
 	// Registrar registers clients at the private listener, over mutual TLS.
 	Registrar *registrar.Registrar
 
@@ -76,6 +77,7 @@ func Prepare(t testing.TB, settings ...string) *Server {
 	s := &Server{
 		Authority: testca.New(t, "test authority", now), Clock: NewClock(now), log: &lockedBuffer{},
 		Person: Person{Username: "alice", Password: "correct horse battery staple"},
+		Other:  Person{Username: "bob", Password: "correct horse battery staple"},
 	}
 	s.writeFiles(t, settings)
 	loaded, err := config.Load(s.ConfigFile)
@@ -167,8 +169,8 @@ func (s *Server) writeFiles(t testing.TB, added []string) {
 	testca.WriteFile(t, directory, "ca.crt", s.Authority.PEM())
 	s.KeyEncryptionKeyFile = testca.WriteFile(t, directory, "key-encryption-key", []byte(keys.GenerateKeyEncryptionKey()+"\n"))
 	testca.WriteFile(t, directory, "users.yaml", fmt.Appendf(nil,
-		"users:\n- username: %s\n  passwordHash: %s\n  claims: {name: Alice Example, email: alice@bank.example}\n",
-		s.Person.Username, cheapHash(s.Person.Password)))
+		"users:\n- username: %s\n  passwordHash: %s\n  claims: %s\n- username: bob\n  passwordHash: %[2]s\n",
+		s.Person.Username, cheapHash(s.Person.Password), aliceClaims))
 	testca.WriteFile(t, directory, "account_information.json", []byte(accountInformationSchema))
 	testca.WriteFile(t, directory, "payment_initiation.json", []byte(paymentInitiationSchema))
 	var text bytes.Buffer
@@ -196,6 +198,28 @@ func (s *Server) connectRegistrar(t testing.TB, filled settings) {
 	}
 	s.Registrar = client
 }
+
+// aliceClaims are every claim that a person may have.
+const aliceClaims = `
+    name: Alice Example
+    given_name: Alice
+    family_name: Example
+    middle_name: Ann
+    nickname: Ali
+    preferred_username: alice.example
+    profile: https://people.bank.example/alice
+    picture: https://people.bank.example/alice.png
+    website: https://alice.example
+    email: alice@bank.example
+    email_verified: true
+    gender: female
+    birthdate: 1990-04-12
+    zoneinfo: Europe/Berlin
+    locale: de-DE
+    phone_number: "+49 30 1234567"
+    phone_number_verified: false
+    address: {formatted: "Example Street 1\n10115 Berlin", street_address: Example Street 1, locality: Berlin, postal_code: "10115", country: Germany}
+    updated_at: 1767225600`
 
 // cheapHash uses the least that a users' file may hold, so that tests are fast.
 func cheapHash(password string) string {

@@ -31,6 +31,8 @@ type Server struct {
 	Scopes      []string
 	// AuthorizationDetailsTypes are those that the configuration declares.
 	AuthorizationDetailsTypes []string
+	// PersonalClaims are the claims of OpenID Connect Core, 5.1 that a person may have.
+	PersonalClaims []string
 }
 
 // metadata is RFC 8414, 2 and OpenID Connect Discovery, 3, with the members of
@@ -136,6 +138,7 @@ func describe(s Server) metadata {
 		AuthorizationResponseIss:           true,
 		CertificateBoundAccessTokens:       true,
 		RequestParameterSupported:          true,
+		ClaimsParameterSupported:           true,
 
 		Scopes:               s.Scopes,
 		ResponseTypes:        []string{oauth.ResponseTypeCode},
@@ -144,7 +147,7 @@ func describe(s Server) metadata {
 		SubjectTypes:         []string{"public"},
 		CodeChallengeMethods: []string{oauth.CodeChallengeMethodS256},
 		PromptValues:         []string{"none", "login", "consent", "select_account"},
-		Claims:               []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr"},
+		Claims:               append([]string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr"}, s.PersonalClaims...),
 
 		AuthorizationDetailsTypes: s.AuthorizationDetailsTypes,
 

@@ -112,6 +112,7 @@ func authorizationRequest(facts fapi.PushedRequest, details json.RawMessage) sto
 		Nonce:         p.Get(oauth.ParamNonce),
 		CodeChallenge: p.Get(oauth.ParamCodeChallenge),
 		DPoPJKT:       jkt,
+		Claims:        facts.ClaimsParameter(),
 		Prompt:        oauth.SpaceSeparated(p.Get(oauth.ParamPrompt)),
 		MaxAge:        facts.MaxAge(),
 		ACRValues:     oauth.SpaceSeparated(p.Get(oauth.ParamACRValues)),

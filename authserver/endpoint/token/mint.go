@@ -59,8 +59,26 @@ func (h *Handler) idToken(ctx context.Context, r request, grant store.Grant) (st
 	if err != nil {
 		return "", err
 	}
+	person, err := h.person(ctx, grant)
+	if err != nil {
+		return "", err
+	}
 	login := grant.Authentication
 	return h.Minter.IDToken(r.client(), keys, token.IDToken{
-		Subject: login.Subject, Nonce: grant.Request.Nonce, AuthTime: login.Time, ACR: login.ACR, AMR: login.AMR,
+		Subject: login.Subject, Nonce: grant.Request.Nonce, AuthTime: login.Time, ACR: login.ACR, AMR: login.AMR, Person: person,
 	})
+}
+
+// person is what the claims parameter asks to have in the ID token. What scope
+// asks for is at userinfo, since there is an access token (OpenID Connect Core, 5.4).
+func (h *Handler) person(ctx context.Context, grant store.Grant) (map[string]any, error) {
+	wanted, err := fapi.ParseClaimsRequest(grant.Request.Claims)
+	if err != nil || len(wanted.IDToken) == 0 {
+		return nil, err
+	}
+	known, err := h.Claims(ctx, grant.Authentication.Subject)
+	if err != nil {
+		return nil, err
+	}
+	return wanted.IDToken.Of(known), nil
 }

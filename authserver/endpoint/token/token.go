@@ -34,7 +34,9 @@ type Handler struct {
 	RefreshTokenLifetime time.Duration
 	// KnowsPerson tells whether the subject is still a person who may log in.
 	KnowsPerson func(subject string) bool
-	Now         func() time.Time
+	// Claims gives all that is known of a person, by the names of OpenID Connect Core, 5.1.
+	Claims func(ctx context.Context, subject string) (map[string]any, error)
+	Now    func() time.Time
 }
 
 // response is RFC 6749, 5.1 with OpenID Connect Core, 3.1.3.3 and RFC 9396, 7.

@@ -43,11 +43,5 @@ func (h *Handler) claims(w http.ResponseWriter, r *http.Request) (map[string]any
 	if refusal := endpoint.AllowOrigin(w, r, client); refusal != nil {
 		return nil, refusal
 	}
-	known, err := h.Claims(r.Context(), access.Subject)
-	if err != nil {
-		return nil, err
-	}
-	claims := released(known, access.Scope)
-	claims["sub"] = access.Subject
-	return claims, nil
+	return h.released(r.Context(), access)
 }
