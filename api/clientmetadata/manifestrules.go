@@ -138,7 +138,7 @@ func hasManagedKey(application *v1alpha1.FAPIApplication) bool {
 func encryptsNothingToManagedKey(application *v1alpha1.FAPIApplication) bool {
 	spec := read(&application.Spec)
 	return !hasManagedKey(application) ||
-		spec.idToken.EncryptedResponseAlg == "" && spec.authorizationResponse.EncryptedResponseAlg == ""
+		spec.idToken.EncryptedResponseAlg == "" && spec.authorizationResponse.EncryptedResponseAlg == "" && spec.userinfo.EncryptedResponseAlg == ""
 }
 
 func signsAs(managed, algorithm string) bool {

@@ -23,6 +23,7 @@ type stated struct {
 	idToken               v1alpha1.SignedResponse
 	introspection         v1alpha1.Introspection
 	introspectionResponse v1alpha1.SignedResponse
+	userinfo              v1alpha1.UserinfoResponse
 	accessToken           v1alpha1.AccessToken
 }
 
@@ -43,6 +44,7 @@ func read(spec *v1alpha1.FAPIApplicationSpec) stated {
 	fill(&s.idToken, spec.IDToken)
 	fill(&s.introspection, spec.Introspection)
 	fill(&s.introspectionResponse, s.introspection.Response)
+	fill(&s.userinfo, spec.Userinfo)
 	fill(&s.accessToken, spec.AccessToken)
 	return s
 }

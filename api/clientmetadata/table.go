@@ -115,6 +115,13 @@ var table = []row{
 		m.IntrospectionEncryptedResponseEnc = s.introspectionResponse.EncryptedResponseEnc
 	}},
 	{"messageSigning.introspection", "introspection_signed_response_alg", requireSignedIntrospection},
+	{"userinfo.signedResponseAlg", "userinfo_signed_response_alg", func(m *registration.Metadata, s stated) { m.UserinfoSignedResponseAlg = s.userinfo.SignedResponseAlg }},
+	{"userinfo.encryptedResponseAlg", "userinfo_encrypted_response_alg", func(m *registration.Metadata, s stated) {
+		m.UserinfoEncryptedResponseAlg = s.userinfo.EncryptedResponseAlg
+	}},
+	{"userinfo.encryptedResponseEnc", "userinfo_encrypted_response_enc", func(m *registration.Metadata, s stated) {
+		m.UserinfoEncryptedResponseEnc = s.userinfo.EncryptedResponseEnc
+	}},
 
 	{"accessToken.senderConstraint", "dpop_bound_access_tokens", bindToDPoPKey},
 	{"accessToken.senderConstraint", "tls_client_certificate_bound_access_tokens", bindToCertificate},

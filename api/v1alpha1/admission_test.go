@@ -123,6 +123,7 @@ func TestSchemaLetsTheRuleBookJudge(t *testing.T) {
 		`{requestObject: {signingAlg: RS256, encryptionAlg: RSA1_5, encryptionEnc: A192GCM}}`,
 		`{authorizationResponse: {signedResponseAlg: none, encryptedResponseAlg: dir, encryptedResponseEnc: A192GCM}}`,
 		`{idToken: {signedResponseAlg: HS256, encryptedResponseAlg: RSA1_5, encryptedResponseEnc: A192GCM}}`,
+		`{userinfo: {signedResponseAlg: none, encryptedResponseAlg: RSA1_5, encryptedResponseEnc: A192GCM}}`,
 		`{accessToken: {lifetime: 0s}}`,
 		`{accessToken: {lifetime: -5m}}`,
 		`{accessToken: {lifetime: 8760h}}`,

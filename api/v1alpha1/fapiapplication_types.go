@@ -271,6 +271,13 @@ type FAPIApplicationSpec struct {
 	// +optional
 	Introspection *Introspection `json:"introspection,omitempty"`
 
+	// Algorithms of the answers that the client gets at the userinfo endpoint
+	// (OpenID Connect Core, 5.3.2).
+	// Absent: plain JSON.
+	//
+	// +optional
+	Userinfo *UserinfoResponse `json:"userinfo,omitempty"`
+
 	// The access tokens that the client gets.
 	// Absent: bound to its certificate, valid for 5 minutes.
 	//

@@ -117,3 +117,33 @@ type Introspection struct {
 	// +optional
 	Response *SignedResponse `json:"response,omitempty"`
 }
+
+// UserinfoResponse holds the algorithms of the userinfo endpoint's answers for the client.
+type UserinfoResponse struct {
+	// Algorithm with which the server signs (userinfo_signed_response_alg), one of
+	// PS256, ES256 and EdDSA (FAPI 2.0 Security Profile, 5.4.1-1).
+	// Absent: the answer is plain JSON, or signed with ES256 where it is encrypted.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	SignedResponseAlg string `json:"signedResponseAlg,omitempty"`
+
+	// Algorithm with which the server encrypts the content key to the client
+	// (userinfo_encrypted_response_alg), one of RSA-OAEP, RSA-OAEP-256, ECDH-ES,
+	// ECDH-ES+A128KW and ECDH-ES+A256KW. It needs a key of the client for
+	// encryption. RSA1_5 is refused (RFC 8725, 3.2).
+	// Absent: not encrypted.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	EncryptedResponseAlg string `json:"encryptedResponseAlg,omitempty"`
+
+	// Algorithm with which the server encrypts the content
+	// (userinfo_encrypted_response_enc), one of A128GCM, A256GCM, A128CBC-HS256 and
+	// A256CBC-HS512. It needs encryptedResponseAlg.
+	// Absent: A128CBC-HS256 where encryptedResponseAlg is set.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	EncryptedResponseEnc string `json:"encryptedResponseEnc,omitempty"`
+}

@@ -370,7 +370,7 @@ var registrationRules = expand([]memberRule{
 		Clause: "OpenID Connect Core, 10.2; JARM, 3",
 		Demand: "encrypted responses need a public key of the client for the algorithm",
 		Remedy: "state jwks or jwks_uri with an encryption key that fits the algorithm, or leave the algorithm out",
-		Checks: each(hasKeyToEncryptTo, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg),
+		Checks: each(hasKeyToEncryptTo, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg, userinfoEncryptionAlg),
 	},
 
 	{
@@ -378,35 +378,39 @@ var registrationRules = expand([]memberRule{
 		Clause: "FAPI 2.0 Security Profile, 5.4.1-1",
 		Demand: "JWTs are signed with PS256, ES256 or EdDSA, and never with none",
 		Remedy: "write ES256, PS256 or EdDSA",
-		Checks: each(isSignatureAlgorithm, assertionSigningAlg, requestObjectSigningAlg, authorizationSigningAlg, idTokenSigningAlg, introspectionSigningAlg),
+		Checks: each(isSignatureAlgorithm, assertionSigningAlg, requestObjectSigningAlg, authorizationSigningAlg, idTokenSigningAlg, introspectionSigningAlg, userinfoSigningAlg),
 	},
 	{
 		ID:     "RFC8725-3.2",
 		Clause: "RFC 8725, 3.2; FAPI 2.0 Security Profile, 5.4.1-1",
 		Demand: "RSA1_5 is refused: RSA-PKCS1 v1.5 encryption gives its plaintext away",
 		Remedy: "write RSA-OAEP-256 or ECDH-ES",
-		Checks: each(isNotPKCS1v15, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg),
+		Checks: each(isNotPKCS1v15, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg, userinfoEncryptionAlg),
 	},
 	{
 		ID:     "LOCAL-ENCRYPTION-ALG",
 		Clause: "RFC 7518, 4.1; the set is our own choice",
 		Demand: "content keys are encrypted with RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW or ECDH-ES+A256KW",
 		Remedy: "write one of these algorithms, or leave the member out: nothing is encrypted then",
-		Checks: each(isKeyManagementAlgorithm, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg),
+		Checks: each(isKeyManagementAlgorithm, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg, userinfoEncryptionAlg),
 	},
 	{
 		ID:     "LOCAL-ENCRYPTION-ENC",
 		Clause: "RFC 7518, 5.1; the set is our own choice",
 		Demand: "content is encrypted with A128GCM, A256GCM, A128CBC-HS256 or A256CBC-HS512",
 		Remedy: "write one of these algorithms, or leave the member out",
-		Checks: each(isContentEncryption, requestObjectEncryptionEnc, authorizationEncryptionEnc, idTokenEncryptionEnc, introspectionEncryptionEnc),
+		Checks: each(isContentEncryption, requestObjectEncryptionEnc, authorizationEncryptionEnc, idTokenEncryptionEnc, introspectionEncryptionEnc, userinfoEncryptionEnc),
 	},
 	{
 		ID:     "OIDCR-2",
 		Clause: "OpenID Connect Dynamic Client Registration, 2",
 		Demand: "an encryption method (enc) is stated together with its algorithm (alg)",
 		Remedy: "state the algorithm as well, or leave the method out",
-		Checks: []check{{requestObjectEncryptionEnc.name, requestObjectEncHasAlg}, {idTokenEncryptionEnc.name, idTokenEncHasAlg}},
+		Checks: []check{
+			{requestObjectEncryptionEnc.name, requestObjectEncHasAlg},
+			{idTokenEncryptionEnc.name, idTokenEncHasAlg},
+			{userinfoEncryptionEnc.name, userinfoEncHasAlg},
+		},
 	},
 	{
 		ID:     "JARM-3",

@@ -36,6 +36,10 @@ func idTokenEncHasAlg(c *candidate) bool {
 	return c.IDTokenEncryptedResponseEnc == "" || c.IDTokenEncryptedResponseAlg != ""
 }
 
+func userinfoEncHasAlg(c *candidate) bool {
+	return c.UserinfoEncryptedResponseEnc == "" || c.UserinfoEncryptedResponseAlg != ""
+}
+
 func authorizationEncHasAlg(c *candidate) bool {
 	return c.AuthorizationEncryptedResponseEnc == "" || c.AuthorizationEncryptedResponseAlg != ""
 }

@@ -21,6 +21,7 @@ var (
 	authorizationSigningAlg = member{"authorization_signed_response_alg", func(c *candidate) string { return c.AuthorizationSignedResponseAlg }}
 	idTokenSigningAlg       = member{"id_token_signed_response_alg", func(c *candidate) string { return c.IDTokenSignedResponseAlg }}
 	introspectionSigningAlg = member{"introspection_signed_response_alg", func(c *candidate) string { return c.IntrospectionSignedResponseAlg }}
+	userinfoSigningAlg      = member{"userinfo_signed_response_alg", func(c *candidate) string { return c.UserinfoSignedResponseAlg }}
 
 	requestObjectEncryptionAlg = member{"request_object_encryption_alg", func(c *candidate) string { return c.RequestObjectEncryptionAlg }}
 	requestObjectEncryptionEnc = member{"request_object_encryption_enc", func(c *candidate) string { return c.RequestObjectEncryptionEnc }}
@@ -30,4 +31,6 @@ var (
 	idTokenEncryptionEnc       = member{"id_token_encrypted_response_enc", func(c *candidate) string { return c.IDTokenEncryptedResponseEnc }}
 	introspectionEncryptionAlg = member{"introspection_encrypted_response_alg", func(c *candidate) string { return c.IntrospectionEncryptedResponseAlg }}
 	introspectionEncryptionEnc = member{"introspection_encrypted_response_enc", func(c *candidate) string { return c.IntrospectionEncryptedResponseEnc }}
+	userinfoEncryptionAlg      = member{"userinfo_encrypted_response_alg", func(c *candidate) string { return c.UserinfoEncryptedResponseAlg }}
+	userinfoEncryptionEnc      = member{"userinfo_encrypted_response_enc", func(c *candidate) string { return c.UserinfoEncryptedResponseEnc }}
 )

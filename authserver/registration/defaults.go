@@ -79,6 +79,10 @@ func (m *Metadata) defaultSignatures() {
 		m.AuthorizationSignedResponseAlg = cmp.Or(m.AuthorizationSignedResponseAlg, DefaultSigningAlg)
 		m.IDTokenSignedResponseAlg = cmp.Or(m.IDTokenSignedResponseAlg, DefaultSigningAlg)
 	}
+	// What the server encrypts it also signs, so that nobody else can have written it.
+	if m.UserinfoEncryptedResponseAlg != "" {
+		m.UserinfoSignedResponseAlg = cmp.Or(m.UserinfoSignedResponseAlg, DefaultSigningAlg)
+	}
 }
 
 func (m *Metadata) defaultEncryption() {
@@ -86,6 +90,7 @@ func (m *Metadata) defaultEncryption() {
 	m.AuthorizationEncryptedResponseEnc = defaultEnc(m.AuthorizationEncryptedResponseAlg, m.AuthorizationEncryptedResponseEnc)
 	m.IDTokenEncryptedResponseEnc = defaultEnc(m.IDTokenEncryptedResponseAlg, m.IDTokenEncryptedResponseEnc)
 	m.IntrospectionEncryptedResponseEnc = defaultEnc(m.IntrospectionEncryptedResponseAlg, m.IntrospectionEncryptedResponseEnc)
+	m.UserinfoEncryptedResponseEnc = defaultEnc(m.UserinfoEncryptedResponseAlg, m.UserinfoEncryptedResponseEnc)
 }
 
 func defaultEnc(alg, enc string) string {

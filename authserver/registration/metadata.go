@@ -58,6 +58,11 @@ type Metadata struct {
 	IntrospectionEncryptedResponseAlg string `json:"introspection_encrypted_response_alg,omitempty"` // RFC 9701, 6
 	IntrospectionEncryptedResponseEnc string `json:"introspection_encrypted_response_enc,omitempty"` // RFC 9701, 6
 
+	// UserinfoSignedResponseAlg asks for a signed answer at userinfo; without it the answer is plain JSON.
+	UserinfoSignedResponseAlg    string `json:"userinfo_signed_response_alg,omitempty"`    // OpenID Connect Dynamic Client Registration, 2
+	UserinfoEncryptedResponseAlg string `json:"userinfo_encrypted_response_alg,omitempty"` // OpenID Connect Dynamic Client Registration, 2
+	UserinfoEncryptedResponseEnc string `json:"userinfo_encrypted_response_enc,omitempty"` // OpenID Connect Dynamic Client Registration, 2
+
 	// PKCERequired and CodeChallengeMethod state what FAPI fixes, so that another value can be refused.
 	PKCERequired        *bool  `json:"fapi_operator_pkce_required,omitempty"`
 	CodeChallengeMethod string `json:"fapi_operator_code_challenge_method,omitempty"`

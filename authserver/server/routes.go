@@ -73,7 +73,7 @@ func (p *parts) routeDiscovery(mux *http.ServeMux, base string) error {
 	metadata, err := discovery.Metadata(discovery.Server{
 		Issuer: p.config.Issuer, MTLSBaseURL: p.config.MTLSBaseURL, Scopes: slices.Compact(scopes),
 		AuthorizationDetailsTypes: p.details.Names(),
-		PersonalClaims: interaction.ClaimNames(),
+		PersonalClaims:            interaction.ClaimNames(),
 	})
 	if err != nil {
 		return err
@@ -133,7 +133,8 @@ func (p *parts) userinfo() http.Handler {
 			Issuer: p.config.Issuer, Resource: p.config.Issuer, Revocation: p.active, Proof: p.front.Proof, Now: p.now,
 			Verify: func(_ context.Context, compact string) (token.AccessToken, error) { return p.verifier.Verify(compact) },
 		},
-		Responder: p.responder, Clients: p.clients, Claims: p.claims,
+		Responder: p.responder, Clients: p.clients, Claims: p.claims, Grants: p.store,
+		Minter: p.minter, Keys: p.clientKeys,
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package token mints and verifies the JWTs that the server signs: access tokens
-// (RFC 9068), ID tokens (OpenID Connect Core, 2) and authorization responses (JARM).
+// (RFC 9068), ID tokens (OpenID Connect Core, 2), authorization responses (JARM) and userinfo (OpenID Connect Core, 5.3.2).
 package token
 
 import (

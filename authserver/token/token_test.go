@@ -357,3 +357,43 @@ func TestMissingSigningKeyIsAnError(t *testing.T) {
 		t.Errorf("minted %s", compact)
 	}
 }
+
+func TestUserinfo(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for _, algorithm := range jose.SignatureAlgorithms() {
+		client, _ := newClient(t, func(m *registration.Metadata) { m.UserinfoSignedResponseAlg = string(algorithm) })
+		compact, err := s.minter.Userinfo(client, nil, map[string]any{"sub": "~1", "name": "Alice"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		header, claims := s.claimsOf(t, compact)
+		want := map[string]any{"iss": issuer, "aud": "team.app", "sub": "~1", "name": "Alice"}
+		if diff := cmp.Diff(want, claims); diff != "" || header.Algorithm() != algorithm {
+			t.Errorf("signed with %s (-want +got):\n%s", header.Algorithm(), diff)
+		}
+	}
+}
+
+func TestUserinfoIsEncryptedWhereRegistered(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	client, key := newClient(t, func(m *registration.Metadata) { m.UserinfoEncryptedResponseAlg = string(jose.ECDHES) })
+	compact, err := s.minter.Userinfo(client, client.Keys(), map[string]any{"sub": "~1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nested, err := jose.Decrypt(compact, []*jose.DecryptionKey{key}, []jose.KeyManagementAlgorithm{jose.ECDHES}, []jose.ContentEncryption{jose.A128CBCHS256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, claims := s.claimsOf(t, string(nested)); claims["sub"] != "~1" {
+		t.Errorf("claims %v", claims)
+	}
+	if compact, err := s.minter.Userinfo(client, jose.NewKeySet(), map[string]any{"sub": "~1"}); err == nil {
+		t.Errorf("without a key userinfo is not sent in the clear: %s", compact)
+	}
+	if _, err := s.minter.Userinfo(client, client.Keys(), map[string]any{"sub": "~1", "aud": "thief"}); err == nil {
+		t.Error("a claim took the place of aud")
+	}
+}

@@ -21,9 +21,11 @@ type Identity struct {
 	Certificate *tls.Certificate
 	// DPoPKey is what access tokens are bound to; nil binds them to the Certificate.
 	DPoPKey *jose.SigningKey
-	// DecryptionKey opens ID tokens and authorization responses, which are then
-	// encrypted to it; nil expects them signed alone.
+	// DecryptionKey opens ID tokens, authorization responses and signed userinfo,
+	// which are then encrypted to it; nil expects them signed alone.
 	DecryptionKey *jose.DecryptionKey
+	// WantsSignedUserinfo expects a JWT at userinfo in place of JSON (OpenID Connect Core, 5.3.2).
+	WantsSignedUserinfo bool
 	// SignsRequests pushes request objects (FAPI 2.0 Message Signing, 5.3.1).
 	SignsRequests bool
 	// WantsJARM asks for signed responses (FAPI 2.0 Message Signing, 5.4.1).

@@ -16,9 +16,39 @@ func (c *Client) UserInfo(ctx context.Context, accessToken string) (map[string]a
 			return err
 		}
 		request.header.Set("Authorization", c.scheme()+" "+accessToken)
+		if c.WantsSignedUserinfo {
+			claims, err = c.signedUserInfo(ctx, request)
+			return err
+		}
 		return c.callJSON(ctx, request, http.StatusOK, &claims)
 	})
 	return claims, err
+}
+
+// signedUserInfo verifies a JWT about the person (OpenID Connect Core, 5.3.4).
+func (c *Client) signedUserInfo(ctx context.Context, request call) (map[string]any, error) {
+	response, err := c.send(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if response.status != http.StatusOK {
+		return nil, readError(request.step, response)
+	}
+	if mediaType := response.header.Get("Content-Type"); mediaType != "application/jwt" {
+		return nil, mustBeRefused("signed userinfo comes as %q", mediaType)
+	}
+	verified, err := c.openSigned(ctx, string(response.body))
+	if err != nil {
+		return nil, mustBeRefused("signed userinfo: %v", err)
+	}
+	var claims map[string]any
+	if err := verified.Claims(&claims); err != nil {
+		return nil, mustBeRefused("signed userinfo: %v", err)
+	}
+	if claims["iss"] != c.Issuer || claims["aud"] != c.ClientID {
+		return nil, mustBeRefused("signed userinfo is of %v for %v", claims["iss"], claims["aud"])
+	}
+	return claims, nil
 }
 
 func (c *Client) scheme() string {

@@ -52,7 +52,7 @@ func refusedCallback(t *testing.T, client *fapitest.Client, person fapitest.Pers
 	}
 }
 
-func asking(client *fapitest.Client, claims string) *fapitest.Client {
+func askingClaims(client *fapitest.Client, claims string) *fapitest.Client {
 	return client.With(fapitest.Misbehave{Parameters: setting(oauth.ParamClaims, claims)})
 }
 
@@ -134,7 +134,7 @@ func TestNothingGoesOutUnasked(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked := asking(client, ask.claims)
+			asked := askingClaims(client, ask.claims)
 			asked.Scope = ask.scope
 			idToken, userinfo := claimsOf(t, server, asked)
 			if diff := cmp.Diff(ask.idToken, personal(idToken)); diff != "" {
@@ -146,7 +146,7 @@ func TestNothingGoesOutUnasked(t *testing.T) {
 		})
 	}
 	t.Run("beside scope", func(t *testing.T) {
-		asked := asking(client, `{"userinfo":{"email":null}}`)
+		asked := askingClaims(client, `{"userinfo":{"email":null}}`)
 		asked.Scope = "openid profile"
 		idToken, userinfo := claimsOf(t, server, asked)
 		if len(personal(idToken)) > 0 || userinfo["name"] != "Alice Example" || userinfo["email"] == nil || userinfo["address"] != nil {
@@ -156,10 +156,10 @@ func TestNothingGoesOutUnasked(t *testing.T) {
 	t.Run("denied", func(t *testing.T) {
 		person := server.Person
 		person.Denies = true
-		refusedCallback(t, asking(client, `{"id_token":{"email":null}}`), person, oauth.AccessDenied)
+		refusedCallback(t, askingClaims(client, `{"id_token":{"email":null}}`), person, oauth.AccessDenied)
 	})
 	t.Run("refreshed", func(t *testing.T) {
-		asked := asking(client, `{"userinfo":{"email":null}}`)
+		asked := askingClaims(client, `{"userinfo":{"email":null}}`)
 		_, tokens, err := asked.Flow(t.Context(), server.Person)
 		if err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestMalformedClaimsParameterIsRefused(t *testing.T) {
 		`{"a":` + strings.Repeat(`[`, fapi.MaxClaimsDepth) + strings.Repeat(`]`, fapi.MaxClaimsDepth) + `}`,
 		`{"id_token":{"` + strings.Repeat("a", fapi.MaxClaimsLength) + `":null}}`,
 	} {
-		asked := asking(client, claims)
+		asked := askingClaims(client, claims)
 		_, err := asked.Push(t.Context(), asked.NewAuthorization())
 		wantRefusal(t, err, badRequest, oauth.InvalidRequest)
 	}
@@ -193,7 +193,7 @@ func TestMalformedClaimsParameterIsRefused(t *testing.T) {
 		form[oauth.ParamClaims] = []string{`{}`, `{"id_token":{"email":null}}`}
 	}}).Push(t.Context(), client.NewAuthorization())
 	wantRefusal(t, err, badRequest, oauth.InvalidRequest)
-	plain := asking(client, `email`)
+	plain := askingClaims(client, `email`)
 	plain.Scope = "accounts"
 	if _, _, err := plain.Flow(t.Context(), server.Person); err != nil {
 		t.Errorf("an OAuth request with a parameter that it does not know: %v", err)
@@ -208,13 +208,13 @@ func TestSubjectOfTheClaimsParameter(t *testing.T) {
 	client := server.Register(t, "bank.app", keyAndDPoP).Client
 	alice := subjectOf(t, server, client)
 	for _, member := range []string{"id_token", "userinfo"} {
-		wanted := asking(client, fmt.Sprintf(`{%q:{"sub":{"value":%q}}}`, member, alice))
+		wanted := askingClaims(client, fmt.Sprintf(`{%q:{"sub":{"value":%q}}}`, member, alice))
 		if idToken, _ := claimsOf(t, server, wanted); idToken["sub"] != alice {
 			t.Errorf("sub is %v", idToken["sub"])
 		}
 		refusedCallback(t, wanted, server.Other, oauth.LoginRequired)
 	}
-	wanted := asking(client, fmt.Sprintf(`{"id_token":{"sub":{"value":%q}}}`, alice))
+	wanted := askingClaims(client, fmt.Sprintf(`{"id_token":{"sub":{"value":%q}}}`, alice))
 	browser := client.NewBrowser()
 	defer browser.Close()
 	if _, err := client.AuthorizeWith(t.Context(), browser, push(t, client), server.Other); err != nil {
@@ -248,8 +248,8 @@ func TestEssentialACRThatNobodyHas(t *testing.T) {
 	server := fapitest.StartServer(t)
 	client := server.Register(t, "bank.app", keyAndDPoP).Client
 	for _, essential := range []string{`"values":["urn:example:acr:high"]`, `"value":"urn:example:acr:high"`} {
-		refusedCallback(t, asking(client, `{"id_token":{"acr":{"essential":true,`+essential+`}}}`), server.Person, oauth.UnmetAuthenticationRequirements)
-		claimsOf(t, server, asking(client, `{"id_token":{"acr":{`+essential+`}}}`))
+		refusedCallback(t, askingClaims(client, `{"id_token":{"acr":{"essential":true,`+essential+`}}}`), server.Person, oauth.UnmetAuthenticationRequirements)
+		claimsOf(t, server, askingClaims(client, `{"id_token":{"acr":{`+essential+`}}}`))
 	}
-	claimsOf(t, server, asking(client, `{"id_token":{"acr":{"essential":true}}}`))
+	claimsOf(t, server, askingClaims(client, `{"id_token":{"acr":{"essential":true}}}`))
 }

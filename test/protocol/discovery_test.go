@@ -82,6 +82,7 @@ func checkDocument(t *testing.T, server *fapitest.Server, document map[string]an
 		"dpop_signing_alg_values_supported":                {"PS256", "ES256", "EdDSA"},
 		"request_object_signing_alg_values_supported":      {"PS256", "ES256", "EdDSA"},
 		"id_token_signing_alg_values_supported":            {"PS256", "ES256", "EdDSA"},
+		"userinfo_signing_alg_values_supported":            {"PS256", "ES256", "EdDSA"},
 		"authorization_signing_alg_values_supported":       {"PS256", "ES256", "EdDSA"},
 		"scopes_supported":                                 {"openid", "accounts"},
 		"subject_types_supported":                          {"public"},

@@ -85,6 +85,9 @@ type metadata struct {
 	IDTokenSigningAlgs            []string `json:"id_token_signing_alg_values_supported"`
 	IDTokenEncryptionAlgs         []string `json:"id_token_encryption_alg_values_supported"`
 	IDTokenEncryptionEncs         []string `json:"id_token_encryption_enc_values_supported"`
+	UserinfoSigningAlgs           []string `json:"userinfo_signing_alg_values_supported"`
+	UserinfoEncryptionAlgs        []string `json:"userinfo_encryption_alg_values_supported"`
+	UserinfoEncryptionEncs        []string `json:"userinfo_encryption_enc_values_supported"`
 }
 
 // Metadata serves the document. It is the same for both well-known paths and
@@ -170,6 +173,9 @@ func describe(s Server) metadata {
 		IDTokenSigningAlgs:            signing,
 		IDTokenEncryptionAlgs:         keyManagement,
 		IDTokenEncryptionEncs:         encryption,
+		UserinfoSigningAlgs:           signing,
+		UserinfoEncryptionAlgs:        keyManagement,
+		UserinfoEncryptionEncs:        encryption,
 	}
 }
 
