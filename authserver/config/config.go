@@ -29,6 +29,8 @@ type Config struct {
 	// keys are encrypted in the store.
 	KeyEncryptionKeyFile string `yaml:"keyEncryptionKeyFile"`
 	Users                Users  `yaml:"users"`
+	// Authentication says what a login is worth.
+	Authentication Authentication `yaml:"authentication"`
 	// DefaultResource is the "aud" of access tokens that name no resource (RFC 9068, 3): a URI.
 	DefaultResource string `yaml:"defaultResource"`
 	// Scopes are the scope values that clients may be registered for, by name;
@@ -103,6 +105,26 @@ type SQLite struct {
 type Users struct {
 	// File lists the local users with their password hashes.
 	File string `yaml:"file"`
+}
+
+// Authentication says what a login is worth.
+type Authentication struct {
+	ACR ACR `yaml:"acr"`
+}
+
+// ACR names the authentication context class ("acr"; OpenID Connect Core, 2) of
+// each way to log in; empty where none is claimed.
+type ACR struct {
+	// Password is the acr of a login with a local password.
+	Password string `yaml:"password"`
+}
+
+// Values are the acr values that a login can have.
+func (a ACR) Values() []string {
+	if a.Password == "" {
+		return nil
+	}
+	return []string{a.Password}
 }
 
 // Scope is what a person is told about a scope value.

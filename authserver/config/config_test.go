@@ -86,6 +86,9 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 	if difference := cmp.Diff(want, got); difference != "" {
 		t.Errorf("defaults (-want +got):\n%s", difference)
 	}
+	if config.Authentication.ACR.Values() != nil {
+		t.Error("an acr is claimed that nobody configured")
+	}
 	if limits := config.Limits(); limits.TrustBundles == nil || limits.Scopes == nil || limits.AuthorizationDetailsTypes == nil {
 		t.Error("no bundles, scopes or types must not mean that they are unknown")
 	}
@@ -118,6 +121,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"no client CA":            {"clientCAFile: /etc/fapi-operator/tls/private/ca.crt", "clientCAFile: ''", "listeners.private.clientCAFile", "missing"},
 		"wildcard SAN":            {"- fapi-operator.fapi-system.svc", "- '*.svc'", "listeners.private.allowedClientSANs[0]", "neither a DNS name nor a URI"},
 		"no database":             {"path: /var/lib/fapi-operator/authserver.db", "path:", "store.sqlite.path", "missing"},
+		"acr with a space":        {"password: urn:bank:acr:password", "password: two words", "authentication.acr.password", "not a value for acr"},
 		"relative resource":       {"defaultResource: https://api.bank.example", "defaultResource: api", "defaultResource", "not an absolute URI"},
 		"resource with fragment":  {"defaultResource: https://api.bank.example", `defaultResource: "https://api.bank.example#x"`, "defaultResource", "fragment"},
 		"scope with space":        {"  accounts:", "  the accounts:", "scopes.the accounts", "scope-token"},

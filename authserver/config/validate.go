@@ -22,6 +22,7 @@ func (c Config) validate() error {
 	found.required("store.sqlite.path", c.Store.SQLite.Path, "the path of the database file")
 	found.required("keyEncryptionKeyFile", c.KeyEncryptionKeyFile, "the path of the key file")
 	found.required("users.file", c.Users.File, "the path of the file of local users")
+	found.checkACR("authentication.acr.password", c.Authentication.ACR.Password)
 	found.checkDefaultResource(c.DefaultResource)
 	found.checkScopes(c.Scopes)
 	found.checkAuthorizationDetailsTypes(c.AuthorizationDetailsTypes)
@@ -139,6 +140,13 @@ func (r *report) checkDefaultResource(resource string) {
 	}
 	// RFC 8707, 2: an absolute URI without a fragment.
 	r.unless(isURI(resource) && !strings.Contains(resource, "#"), path, "it is not an absolute URI without a fragment", "write a URI such as https://api.bank.example")
+}
+
+// acrValue can stand in acr_values, a list that spaces separate; the length is our own choice.
+var acrValue = regexp.MustCompile(`^[\x21-\x7E]{1,255}$`)
+
+func (r *report) checkACR(path, value string) {
+	r.unless(value == "" || acrValue.MatchString(value), path, "it is not a value for acr", "write 1 to 255 visible ASCII characters without space, such as urn:bank:acr:password")
 }
 
 // scopeToken is RFC 6749, 3.3.

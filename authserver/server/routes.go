@@ -74,6 +74,7 @@ func (p *parts) routeDiscovery(mux *http.ServeMux, base string) error {
 		Issuer: p.config.Issuer, MTLSBaseURL: p.config.MTLSBaseURL, Scopes: slices.Compact(scopes),
 		AuthorizationDetailsTypes: p.details.Names(),
 		PersonalClaims:            interaction.ClaimNames(),
+		ACRValues:                 p.config.Authentication.ACR.Values(),
 	})
 	if err != nil {
 		return err
@@ -150,7 +151,7 @@ func (p *parts) pages(base string) *interaction.Pages {
 		Interactions: p.store, Sessions: p.store, Clients: p.clients,
 		Users: p.users, Throttle: interaction.NewThrottle(), Now: p.now, Log: p.log,
 		PathPrefix: base + pathInteraction, ServiceName: host(p.config.Issuer), ScopeDescriptions: p.config.ScopeDescriptions(),
-		DetailsTypes: p.details, SessionLifetime: p.config.Session.Lifetime,
+		DetailsTypes: p.details, SessionLifetime: p.config.Session.Lifetime, PasswordACR: p.config.Authentication.ACR.Password,
 	}
 	finisher := &authorize.Finisher{
 		Issuer: p.config.Issuer, Store: p.store, Clients: p.clients, Responder: p.responder,

@@ -60,6 +60,9 @@ const operatorSAN = "urn:example:operator"
 // DefaultResource is the audience of access tokens.
 const DefaultResource = "https://api.bank.example"
 
+// PasswordACR is the acr of a login.
+const PasswordACR = "urn:example:acr:password"
+
 // StartServer starts a server that ends with the test. What is given beside is
 // added to its configuration, in YAML.
 func StartServer(t testing.TB, settings ...string) *Server {
@@ -147,6 +150,7 @@ store:
   sqlite: {path: {{.Directory}}/authserver.db}
 keyEncryptionKeyFile: {{.Directory}}/key-encryption-key
 users: {file: {{.Directory}}/users.yaml}
+authentication: {acr: {password: ` + PasswordACR + `}}
 trustBundles: {partners: {{.Directory}}/ca.crt}
 defaultResource: ` + DefaultResource + `
 scopes:

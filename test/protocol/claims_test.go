@@ -240,16 +240,3 @@ func subjectOf(t *testing.T, server *fapitest.Server, client *fapitest.Client) s
 	subject, _ := idToken["sub"].(string)
 	return subject
 }
-
-// TestEssentialACRThatNobodyHas: OpenID Connect Core, 5.5.1.1. A voluntary one is
-// no demand.
-func TestEssentialACRThatNobodyHas(t *testing.T) {
-	t.Parallel()
-	server := fapitest.StartServer(t)
-	client := server.Register(t, "bank.app", keyAndDPoP).Client
-	for _, essential := range []string{`"values":["urn:example:acr:high"]`, `"value":"urn:example:acr:high"`} {
-		refusedCallback(t, askingClaims(client, `{"id_token":{"acr":{"essential":true,`+essential+`}}}`), server.Person, oauth.UnmetAuthenticationRequirements)
-		claimsOf(t, server, askingClaims(client, `{"id_token":{"acr":{`+essential+`}}}`))
-	}
-	claimsOf(t, server, askingClaims(client, `{"id_token":{"acr":{"essential":true}}}`))
-}

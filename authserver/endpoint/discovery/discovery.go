@@ -33,6 +33,8 @@ type Server struct {
 	AuthorizationDetailsTypes []string
 	// PersonalClaims are the claims of OpenID Connect Core, 5.1 that a person may have.
 	PersonalClaims []string
+	// ACRValues are those that a login can have; none are advertised without any.
+	ACRValues []string
 }
 
 // metadata is RFC 8414, 2 and OpenID Connect Discovery, 3, with the members of
@@ -63,6 +65,7 @@ type metadata struct {
 	CodeChallengeMethods []string `json:"code_challenge_methods_supported"`
 	PromptValues         []string `json:"prompt_values_supported"`
 	Claims               []string `json:"claims_supported"`
+	ACRValues            []string `json:"acr_values_supported,omitempty"`
 
 	AuthorizationDetailsTypes []string `json:"authorization_details_types_supported,omitempty"`
 
@@ -150,7 +153,8 @@ func describe(s Server) metadata {
 		SubjectTypes:         []string{"public"},
 		CodeChallengeMethods: []string{oauth.CodeChallengeMethodS256},
 		PromptValues:         []string{"none", "login", "consent", "select_account"},
-		Claims:               append([]string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr"}, s.PersonalClaims...),
+		Claims:               claims(s),
+		ACRValues:            s.ACRValues,
 
 		AuthorizationDetailsTypes: s.AuthorizationDetailsTypes,
 
@@ -177,6 +181,15 @@ func describe(s Server) metadata {
 		UserinfoEncryptionAlgs:        keyManagement,
 		UserinfoEncryptionEncs:        encryption,
 	}
+}
+
+// claims are those of the ID token itself, and those about a person.
+func claims(s Server) []string {
+	own := []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr"}
+	if len(s.ACRValues) > 0 {
+		own = append(own, "acr")
+	}
+	return append(own, s.PersonalClaims...)
 }
 
 // aliases are every endpoint that authenticates a client or binds a token
