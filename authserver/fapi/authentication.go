@@ -12,6 +12,8 @@ type Authentication struct {
 	ACR     string
 	// Claims is the request's claims parameter.
 	Claims ClaimsRequest
+	// HintedSubject is whom the request's id_token_hint is about; "" without one.
+	HintedSubject string
 }
 
 var acrRules = []Rule[Authentication]{
@@ -30,8 +32,10 @@ var authenticationRules = append([]Rule[Authentication]{
 	{
 		ID: "OIDCC-3.1.2.2", Clause: "OpenID Connect Core, 3.1.2.2", Code: oauth.LoginRequired,
 		Demand: "the person who logs in is the one that the request asks for",
-		Remedy: "ask without a sub for whoever logs in, and compare the ID token's sub", Member: oauth.ParamClaims,
-		Holds: func(a Authentication) bool { return a.Claims.AdmitsSubject(a.Subject) },
+		Remedy: "leave sub and id_token_hint out to ask for whoever logs in", Member: oauth.ParamClaims,
+		Holds: func(a Authentication) bool {
+			return a.Claims.AdmitsSubject(a.Subject) && (a.HintedSubject == "" || a.HintedSubject == a.Subject)
+		},
 	},
 }, acrRules...)
 

@@ -10,8 +10,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
 // ClaimsRequest is a claims parameter (OpenID Connect Core, 5.5): where which
@@ -112,12 +110,3 @@ func (c RequestedClaim) Admits(value any) bool {
 }
 
 func (c RequestedClaim) isParticular() bool { return c.Value != nil || c.Values != nil }
-
-// ClaimsParameter is the request's claims parameter; "" for a request that is no
-// OpenID Connect one, where it has no meaning.
-func (r PushedRequest) ClaimsParameter() string {
-	if !slices.Contains(oauth.SpaceSeparated(r.Parameters.Get(oauth.ParamScope)), oauth.ScopeOpenID) {
-		return ""
-	}
-	return r.Parameters.Get(oauth.ParamClaims)
-}

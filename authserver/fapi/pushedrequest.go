@@ -23,6 +23,10 @@ type PushedRequest struct {
 	ProofJKT string
 	// Resources are the resource indicators that the server issues tokens for.
 	Resources []string
+	// HintedSubject is whom the id_token_hint is about; "" without one.
+	HintedSubject string
+	// HintFault is why the id_token_hint is not believed; nil without one.
+	HintFault error
 }
 
 // pushedFormRules holds for the form itself, also where a request object in it has
@@ -178,6 +182,12 @@ var pushedRequestRules = slices.Concat(pushedFormRules, []Rule[PushedRequest]{
 		},
 	},
 	{
+		ID: "OIDCC-3.1.2.1-ID-TOKEN-HINT", Clause: "OpenID Connect Core, 3.1.2.1", Code: oauth.InvalidRequest,
+		Demand: "id_token_hint is an ID token that this server signed for the client with a key that it still publishes; it may have expired",
+		Remedy: "send the signed ID token itself, decrypted, or leave id_token_hint out", Member: oauth.ParamIDTokenHint,
+		Holds: func(r PushedRequest) bool { return r.HintFault == nil },
+	},
+	{
 		ID: "OIDCC-5.5", Clause: "OpenID Connect Core, 5.5; the size is our own limit", Code: oauth.InvalidRequest,
 		Demand: fmt.Sprintf("claims is a JSON object in which userinfo and id_token ask for claims, each by null or an object; "+
 			"it has at most %d characters and %d levels, and no member twice", MaxClaimsLength, MaxClaimsDepth),
@@ -213,7 +223,13 @@ func CheckPushedForm(form oauth.Form) *oauth.Error {
 }
 
 // CheckPushedRequest refuses a pushed request at the first rule that it breaks.
-func CheckPushedRequest(r PushedRequest) *oauth.Error { return firstBroken(pushedRequestRules, r) }
+func CheckPushedRequest(r PushedRequest) *oauth.Error {
+	refusal := firstBroken(pushedRequestRules, r)
+	if refusal != nil {
+		refusal.Cause = r.HintFault
+	}
+	return refusal
+}
 
 func (r PushedRequest) hintsLength() int {
 	length := 0
@@ -234,6 +250,21 @@ func (r PushedRequest) MaxAge() *int64 {
 		return nil
 	}
 	return &seconds
+}
+
+// ClaimsParameter is the request's claims parameter.
+func (r PushedRequest) ClaimsParameter() string { return r.openID(oauth.ParamClaims) }
+
+// IDTokenHint is the request's id_token_hint.
+func (r PushedRequest) IDTokenHint() string { return r.openID(oauth.ParamIDTokenHint) }
+
+// openID gives a parameter of OpenID Connect; "" for a request without the scope
+// value openid, where it has no meaning (OpenID Connect Core, 3.1.2.1).
+func (r PushedRequest) openID(parameter string) string {
+	if !slices.Contains(oauth.SpaceSeparated(r.Parameters.Get(oauth.ParamScope)), oauth.ScopeOpenID) {
+		return ""
+	}
+	return r.Parameters.Get(parameter)
 }
 
 // ResponseMode is query, or jwt for either spelling of it (JARM, 2.3.4: jwt

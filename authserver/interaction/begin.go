@@ -78,7 +78,7 @@ func (p *Pages) keep(ctx context.Context, interaction store.Interaction) error {
 func reusable(authentication *store.Authentication, request store.AuthorizationRequest, claims fapi.ClaimsRequest, now time.Time) *store.Authentication {
 	switch {
 	case authentication == nil,
-		unfit(*authentication, claims) != nil,
+		unfit(*authentication, request, claims) != nil,
 		slices.Contains(request.Prompt, promptLogin),
 		slices.Contains(request.Prompt, promptSelectAccount),
 		olderThanMaxAge(authentication.Time, request.MaxAge, now):
@@ -88,9 +88,9 @@ func reusable(authentication *store.Authentication, request store.AuthorizationR
 }
 
 // unfit is why the request cannot be answered on this login; nil when it can.
-func unfit(authentication store.Authentication, claims fapi.ClaimsRequest) *oauth.Error {
+func unfit(authentication store.Authentication, request store.AuthorizationRequest, claims fapi.ClaimsRequest) *oauth.Error {
 	return fapi.CheckAuthentication(fapi.Authentication{
-		Subject: authentication.Subject, ACR: authentication.ACR, Claims: claims,
+		Subject: authentication.Subject, ACR: authentication.ACR, Claims: claims, HintedSubject: request.HintedSubject,
 	})
 }
 

@@ -81,7 +81,7 @@ func (v visit) unfit(authentication store.Authentication) (*oauth.Error, error) 
 	if err != nil {
 		return nil, err
 	}
-	return unfit(authentication, claims), nil
+	return unfit(authentication, v.interaction.Request, claims), nil
 }
 
 // logIn checks the password, if the budgets of source and username allow another try.
@@ -160,7 +160,7 @@ func (p *Pages) renderLogin(w http.ResponseWriter, r *http.Request, status int, 
 // 3.1.2.2).
 func loginFormAction(request store.AuthorizationRequest) string {
 	claims, err := fapi.ParseClaimsRequest(request.Claims)
-	if err == nil && claims.NamesSubject() {
+	if err == nil && (claims.NamesSubject() || request.HintedSubject != "") {
 		return formActionAnyTarget
 	}
 	return formActionSelf

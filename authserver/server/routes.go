@@ -102,6 +102,7 @@ func (p *parts) par() http.Handler {
 	return &par.Handler{
 		Front: p.front, Responder: p.responder, Store: p.store, Now: p.now,
 		Resources: p.config.Resources(), AuthorizationDetails: p.details,
+		HintedSubject: p.verifier.HintedSubject,
 		RequestObjects: &par.RequestObjects{
 			Issuer: p.config.Issuer, Keys: p.clientKeys, DecryptionKeys: p.ring.DecryptionKeys, Now: p.now,
 		},

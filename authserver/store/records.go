@@ -23,6 +23,8 @@ type AuthorizationRequest struct {
 	MaxAge        *int64   `json:"max_age,omitempty"` // seconds
 	ACRValues     []string `json:"acr_values,omitempty"`
 	LoginHint     string   `json:"login_hint,omitempty"`
+	// HintedSubject is whom the id_token_hint is about; "" without one.
+	HintedSubject string   `json:"hinted_subject,omitempty"`
 	UILocales     []string `json:"ui_locales,omitempty"`
 	Resource      []string `json:"resource,omitempty"`
 	// AuthorizationDetails is an array of elements (RFC 9396, 2), each of which

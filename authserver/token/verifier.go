@@ -12,7 +12,7 @@ import (
 // ErrExpired means that the access token was valid once.
 var ErrExpired = errors.New("the access token has expired")
 
-// Verifier verifies the access tokens of one issuer. It is safe for concurrent use.
+// Verifier verifies the access tokens and ID tokens of one issuer. It is safe for concurrent use.
 type Verifier struct {
 	// Issuer is the one issuer whose access tokens are believed.
 	Issuer string

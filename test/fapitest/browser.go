@@ -107,6 +107,15 @@ func (b *Browser) load(request *http.Request) (page *Page, next *url.URL, err er
 // Has tells whether the page has an element with the id.
 func (p *Page) Has(id string) bool { return p.element(id) != nil }
 
+// Value is what the input with the id is filled in with; "" without one.
+func (p *Page) Value(id string) string {
+	element := p.element(id)
+	if element == nil {
+		return ""
+	}
+	return attribute(element, "value")
+}
+
 // Text is the text of the page's main part, in one line.
 func (p *Page) Text() string {
 	if p.document == nil {

@@ -23,6 +23,8 @@ type Handler struct {
 	Store          store.PushedRequests
 	// AuthorizationDetails are the types of authorization details that are supported.
 	AuthorizationDetails *authorizationdetails.Types
+	// HintedSubject gives whom an ID token for the client is about.
+	HintedSubject func(idToken, clientID string) (string, error)
 	// Resources are the resource indicators that tokens are issued for.
 	Resources []string
 	Now       func() time.Time
@@ -56,6 +58,9 @@ func (h *Handler) push(w http.ResponseWriter, r *http.Request) (response, *oauth
 	facts := fapi.PushedRequest{
 		Client: request.Caller.Client, Parameters: parameters, Signed: signed,
 		ProofJKT: request.ProofJKT, Resources: h.Resources,
+	}
+	if hint := facts.IDTokenHint(); hint != "" {
+		facts.HintedSubject, facts.HintFault = h.HintedSubject(hint, facts.Client.ID())
 	}
 	if refusal := fapi.CheckPushedRequest(facts); refusal != nil {
 		return response{}, refusal
@@ -113,6 +118,7 @@ func authorizationRequest(facts fapi.PushedRequest, details json.RawMessage) sto
 		CodeChallenge: p.Get(oauth.ParamCodeChallenge),
 		DPoPJKT:       jkt,
 		Claims:        facts.ClaimsParameter(),
+		HintedSubject: facts.HintedSubject,
 		Prompt:        oauth.SpaceSeparated(p.Get(oauth.ParamPrompt)),
 		MaxAge:        facts.MaxAge(),
 		ACRValues:     oauth.SpaceSeparated(p.Get(oauth.ParamACRValues)),

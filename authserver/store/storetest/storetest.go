@@ -112,7 +112,7 @@ func (c *contract) request() store.AuthorizationRequest {
 	return store.AuthorizationRequest{
 		ClientID: c.client, RedirectURI: "https://shop.example/cb", Scope: []string{"openid", "accounts"},
 		State: "état \"x\" \x00", Nonce: "n-0S6", CodeChallenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-		Claims: `{"id_token":{"acr":null}}`, MaxAge: &maxAge, Prompt: []string{"consent"},
+		Claims: `{"id_token":{"acr":null}}`, MaxAge: &maxAge, Prompt: []string{"consent"}, HintedSubject: "~alice",
 		AuthorizationDetails: json.RawMessage(`[{"type":"payment","amount":0.10,"note":"\u003cé\u003e"}]`),
 	}
 }
