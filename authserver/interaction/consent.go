@@ -24,12 +24,13 @@ func (p *Pages) showConsent(w http.ResponseWriter, r *http.Request) {
 		p.redirect(w, r, loginPath, v.handle)
 		return
 	}
-	page, err := p.consentPage(v, client, user)
+	spoken := speak(r, v.interaction.Request.UILocales)
+	page, err := p.consentPage(spoken, v, client, user)
 	if err != nil {
 		p.renderFailure(w, r, err)
 		return
 	}
-	p.render(w, r, http.StatusOK, formActionAnyTarget, consentTemplate, page)
+	p.render(w, r, http.StatusOK, formActionAnyTarget, consentTemplate, spoken, page)
 }
 
 func (p *Pages) acceptDecision(w http.ResponseWriter, r *http.Request) {
@@ -85,13 +86,13 @@ func decide(v visit, decision string) (Outcome, error) {
 	return Outcome{}, errStaleForm
 }
 
-func (p *Pages) consentPage(v visit, client *fapi.Client, user User) (consentPage, error) {
+func (p *Pages) consentPage(spoken *words, v visit, client *fapi.Client, user User) (consentPage, error) {
 	request := v.interaction.Request
-	claims, err := describeClaims(request.Claims)
+	claims, err := describeClaims(spoken, request.Claims)
 	if err != nil {
 		return consentPage{}, err
 	}
-	details, err := describeDetails(p.DetailsTypes, request.AuthorizationDetails)
+	details, err := describeDetails(spoken, p.DetailsTypes, request.AuthorizationDetails)
 	if err != nil {
 		return consentPage{}, err
 	}
@@ -101,10 +102,10 @@ func (p *Pages) consentPage(v visit, client *fapi.Client, user User) (consentPag
 		SwitchURL:   p.address(loginPath, v.handle),
 		ClientName:  client.Name(),
 		ClientID:    client.ID(),
-		Links:       clientLinks(client.Metadata()),
+		Links:       clientLinks(spoken, client.Metadata()),
 		Destination: destinationOf(request.RedirectURI),
 		Details:     details,
-		Scopes:      p.describeScopes(request.Scope),
+		Scopes:      p.describeScopes(spoken, request.Scope),
 		Claims:      claims,
 		Resources:   request.Resource,
 		User:        user,

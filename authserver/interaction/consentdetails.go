@@ -38,7 +38,7 @@ const labelSeparator = " › "
 
 // describeDetails puts authorization_details in words. An error means that a
 // person would not see all that is asked for, and so must not be asked.
-func describeDetails(types *authorizationdetails.Types, details json.RawMessage) ([]detailText, error) {
+func describeDetails(spoken *words, types *authorizationdetails.Types, details json.RawMessage) ([]detailText, error) {
 	if len(details) == 0 {
 		return nil, nil
 	}
@@ -48,7 +48,7 @@ func describeDetails(types *authorizationdetails.Types, details json.RawMessage)
 	}
 	texts := make([]detailText, len(elements))
 	for i, element := range elements {
-		text, err := describeDetail(types, element)
+		text, err := describeDetail(spoken, types, element)
 		if err != nil {
 			return nil, fmt.Errorf("describe authorization_details[%d]: %w", i, err)
 		}
@@ -57,13 +57,13 @@ func describeDetails(types *authorizationdetails.Types, details json.RawMessage)
 	return texts, nil
 }
 
-func describeDetail(types *authorizationdetails.Types, element jsontext.Value) (detailText, error) {
+func describeDetail(spoken *words, types *authorizationdetails.Types, element jsontext.Value) (detailText, error) {
 	members, err := membersOf(element)
 	if err != nil {
 		return detailText{}, err
 	}
 	isType := func(m member) bool { return m.name == "type" }
-	d := describer{types: types}
+	d := describer{words: spoken, types: types}
 	if at := slices.IndexFunc(members, isType); at >= 0 {
 		err = jsonv2.Unmarshal(members[at].value, &d.detailsType)
 	}
@@ -125,6 +125,7 @@ func (p place) item(number int) place {
 
 // describer collects the rows of one element.
 type describer struct {
+	words       *words
 	types       *authorizationdetails.Types
 	detailsType string
 	rows        []detailRow
@@ -141,7 +142,7 @@ func (d *describer) describe(at place, value jsontext.Value) error {
 	case '[':
 		return d.describeArray(at, value)
 	}
-	text, err := scalarText(value)
+	text, err := d.words.scalarText(value)
 	d.add(at, text)
 	return err
 }
@@ -151,7 +152,7 @@ func (d *describer) describeObject(at place, value jsontext.Value) error {
 	if err != nil {
 		return err
 	}
-	if money, ok := moneyText(members); ok {
+	if money, ok := d.words.moneyText(members); ok {
 		d.add(at, money)
 		return nil
 	}
@@ -184,7 +185,7 @@ func (d *describer) describeArray(at place, value jsontext.Value) error {
 	}
 	values := make([]string, len(items))
 	for i, item := range items {
-		text, err := scalarText(item)
+		text, err := d.words.scalarText(item)
 		if err != nil {
 			return err
 		}
@@ -213,12 +214,12 @@ func (p place) namesOperations() bool {
 func isComposite(value jsontext.Value) bool { return value.Kind() == '{' || value.Kind() == '[' }
 
 // scalarText is a string, number or truth value as people read it; empty for null.
-func scalarText(value jsontext.Value) (string, error) {
+func (w *words) scalarText(value jsontext.Value) (string, error) {
 	switch value.Kind() {
 	case 't':
-		return "yes", nil
+		return w.Yes, nil
 	case 'f':
-		return "no", nil
+		return w.No, nil
 	case 'n':
 		return "", nil
 	case '0':
@@ -238,26 +239,17 @@ var (
 )
 
 // moneyText puts an object of amount and currency alone into one text.
-func moneyText(members []member) (string, bool) {
+func (w *words) moneyText(members []member) (string, bool) {
 	texts := map[string]string{}
 	for _, member := range members {
 		if isComposite(member.value) {
 			return "", false
 		}
-		texts[member.name], _ = scalarText(member.value) // What is unreadable is no amount.
+		texts[member.name], _ = w.scalarText(member.value) // What is unreadable is no amount.
 	}
 	amount, currency := texts["amount"], texts["currency"]
 	isMoney := len(members) == 2 && moneyAmount.MatchString(amount) && moneyCurrency.MatchString(currency)
 	return amount + " " + currency, isMoney
-}
-
-// commonLabels are for the members of RFC 9396, 2.2, which every type may have.
-var commonLabels = map[string]string{
-	"locations":  "Where",
-	"actions":    "Actions",
-	"datatypes":  "Kinds of data",
-	"identifier": "Identifier",
-	"privileges": "Privileges",
 }
 
 // label is the title that the schema gives the member, or words made of its name.
@@ -266,7 +258,7 @@ func (d *describer) label(members []string) string {
 	if title := d.types.Title(d.detailsType, members); title != "" {
 		return title
 	}
-	if common, ok := commonLabels[name]; ok && len(members) == 1 {
+	if common, ok := d.words.Details[name]; ok && len(members) == 1 {
 		return common
 	}
 	return wordsOf(name)

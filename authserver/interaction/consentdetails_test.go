@@ -14,7 +14,7 @@ import (
 
 func rowsOf(t *testing.T, element string) []detailRow {
 	t.Helper()
-	texts, err := describeDetails(testDetailsTypes(t), json.RawMessage("["+element+"]"))
+	texts, err := describeDetails(&english, testDetailsTypes(t), json.RawMessage("["+element+"]"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestUnreadableDetailsAreNotAskedFor(t *testing.T) {
 	t.Parallel()
 	types := testDetailsTypes(t)
 	for _, details := range []string{`{}`, `[1]`, `[{"type":1}]`, `[{"type":"t","a":1,"a":2}]`} {
-		if texts, err := describeDetails(types, json.RawMessage(details)); err == nil {
+		if texts, err := describeDetails(&english, types, json.RawMessage(details)); err == nil {
 			t.Errorf("%s is shown as %v", details, texts)
 		}
 	}
@@ -147,7 +147,7 @@ func FuzzDescribeDetails(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, details string) {
-		texts, err := describeDetails(types, json.RawMessage(details))
+		texts, err := describeDetails(&english, types, json.RawMessage(details))
 		if err != nil {
 			return
 		}

@@ -43,22 +43,13 @@ type scopeText struct {
 	Text string
 }
 
-// standardScopes describes the scope values of OpenID Connect Core, 5.4 and 11.
-var standardScopes = map[string]string{
-	"openid":         "Confirm who you are",
-	"profile":        "See your profile, such as your name",
-	"email":          "See your email address",
-	"address":        "See your postal address",
-	"phone":          "See your phone number",
-	"offline_access": "Keep this access while you are away",
-}
-
-func (p *Pages) describeScopes(scope []string) []scopeText {
+// describeScopes uses the configuration's words where it has some.
+func (p *Pages) describeScopes(spoken *words, scope []string) []scopeText {
 	texts := make([]scopeText, 0, len(scope))
 	for _, name := range scope {
 		text, ok := p.ScopeDescriptions[name]
 		if !ok {
-			text = standardScopes[name]
+			text = spoken.Scopes[name]
 		}
 		texts = append(texts, scopeText{name, text})
 	}
@@ -68,17 +59,17 @@ func (p *Pages) describeScopes(scope []string) []scopeText {
 // describeClaims says what the claims parameter asks for one by one (OpenID
 // Connect Core, 5.5), in the order of personalClaims. What nobody gives, such as an
 // unknown claim, nobody has to be asked for.
-func describeClaims(parameter string) ([]string, error) {
+func describeClaims(spoken *words, parameter string) ([]string, error) {
 	request, err := fapi.ParseClaimsRequest(parameter)
 	if err != nil {
 		return nil, err
 	}
 	var texts []string
-	for _, claim := range personalClaims {
-		_, inIDToken := request.IDToken[claim.name]
-		_, inUserInfo := request.UserInfo[claim.name]
+	for _, name := range personalClaims {
+		_, inIDToken := request.IDToken[name]
+		_, inUserInfo := request.UserInfo[name]
 		if inIDToken || inUserInfo {
-			texts = append(texts, claim.text)
+			texts = append(texts, spoken.Claims[name])
 		}
 	}
 	return texts, nil
@@ -86,11 +77,11 @@ func describeClaims(parameter string) ([]string, error) {
 
 // clientLinks are the client's own pages. Only https is linked, and no picture
 // is loaded from the client: it would tell the client who looks at the page.
-func clientLinks(metadata registration.Metadata) []link {
+func clientLinks(spoken *words, metadata registration.Metadata) []link {
 	links := []link{
-		{"Website", metadata.ClientURI},
-		{"Privacy policy", metadata.PolicyURI},
-		{"Terms of service", metadata.TOSURI},
+		{spoken.Website, metadata.ClientURI},
+		{spoken.PrivacyPolicy, metadata.PolicyURI},
+		{spoken.Terms, metadata.TOSURI},
 	}
 	return slices.DeleteFunc(links, func(l link) bool {
 		address, err := url.Parse(l.URL)

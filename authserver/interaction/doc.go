@@ -21,6 +21,12 @@
 // cookie on that navigation nor on the redirects that follow it, the one to the
 // login page included. Lax sends none with a POST from another site.
 //
+// # Which language
+//
+// The pages speak the language that the client asks for (ui_locales), or else the
+// browser. A language is one value of type words; what clients' developers read,
+// the rules, stays in English.
+//
 // # What stops forged posts
 //
 // A POST must come from the same origin as far as the browser tells

@@ -130,23 +130,24 @@ func (p *Pages) recordLogin(w http.ResponseWriter, r *http.Request, v visit, aut
 // from saving what did not work. The typed name is not logged: it may be a
 // password in the wrong field.
 func (p *Pages) refuseLogin(w http.ResponseWriter, r *http.Request, v visit, client *fapi.Client, username string, err error) {
+	spoken := speak(r, v.interaction.Request.UILocales)
 	throttled, isThrottled := errors.AsType[*throttledError](err)
 	switch {
 	case errors.Is(err, ErrWrongCredentials):
 		p.Log.WarnContext(r.Context(), "login refused", "source", p.source(r), "client_id", client.ID())
-		p.renderLogin(w, r, http.StatusForbidden, v, client, username, "The username or the password is wrong. Please try again.")
+		p.renderLogin(w, r, http.StatusForbidden, v, client, username, spoken.WrongCredentials)
 	case isThrottled:
 		p.Log.WarnContext(r.Context(), "login throttled", "source", p.source(r), "client_id", client.ID())
 		w.Header().Set("Retry-After", fmt.Sprint(throttled.seconds()))
-		p.renderLogin(w, r, http.StatusTooManyRequests, v, client, username,
-			fmt.Sprintf("Too many logins have failed. Please try again in %d seconds.", throttled.seconds()))
+		p.renderLogin(w, r, http.StatusTooManyRequests, v, client, username, fmt.Sprintf(spoken.Throttled, throttled.seconds()))
 	default:
 		p.renderFailure(w, r, &oauth.Error{Code: oauth.TemporarilyUnavailable, Cause: err})
 	}
 }
 
 func (p *Pages) renderLogin(w http.ResponseWriter, r *http.Request, status int, v visit, client *fapi.Client, username, problem string) {
-	p.render(w, r, status, loginFormAction(v.interaction.Request), loginTemplate, loginPage{
+	request := v.interaction.Request
+	p.render(w, r, status, loginFormAction(request), loginTemplate, speak(r, request.UILocales), loginPage{
 		Action:     p.address(loginPath, v.handle),
 		Token:      v.loginToken(),
 		ClientName: client.Name(),

@@ -25,37 +25,6 @@ const (
 	answeredID = "answered"
 )
 
-const startAgain = "Go back to the application and start again from there."
-
-// answeredMessage and its siblings are what a person sees whose page has no
-// interaction any more.
-var (
-	answeredMessage = message{
-		ID:          answeredID,
-		Heading:     "You have already answered this request",
-		Description: "Your decision has been passed on. There is nothing more to do on this page.",
-		Advice:      "You can close this page, or go back to the application.",
-	}
-	expiredMessage = message{
-		ID:          errorID,
-		Heading:     "This request took too long",
-		Description: "For your safety, a request can be answered for a limited time only.",
-		Advice:      startAgain,
-	}
-	otherBrowserMessage = message{
-		ID:          errorID,
-		Heading:     "This page does not belong to your browser",
-		Description: "The request was opened in another browser, or cookies are switched off in this one.",
-		Advice:      "Allow cookies for this site. " + startAgain,
-	}
-	staleFormMessage = message{
-		ID:          errorID,
-		Heading:     "This form is out of date",
-		Description: "It was opened before something changed, or it came from another site. Nothing has been done.",
-		Advice:      "Go back one page, reload it, and try again.",
-	}
-)
-
 // errStaleForm: a form came without the token of the page that was shown last,
 // or from another site.
 var errStaleForm = errors.New("the form does not belong to the page that was shown")
@@ -63,15 +32,16 @@ var errStaleForm = errors.New("the form does not belong to the page that was sho
 // renderFailure shows why a page cannot be shown. What is unforeseen goes to the
 // log, and the person learns that it is not their fault.
 func (p *Pages) renderFailure(w http.ResponseWriter, r *http.Request, err error) {
+	spoken := speak(r, nil)
 	switch {
 	case errors.Is(err, errAnswered):
-		p.renderMessage(w, r, http.StatusGone, answeredMessage)
+		p.renderNotice(w, r, http.StatusGone, spoken, answeredID, spoken.Answered)
 	case errors.Is(err, errExpired):
-		p.renderMessage(w, r, http.StatusGone, expiredMessage)
+		p.renderNotice(w, r, http.StatusGone, spoken, errorID, spoken.Expired)
 	case errors.Is(err, errOtherBrowser):
-		p.renderMessage(w, r, http.StatusForbidden, otherBrowserMessage)
+		p.renderNotice(w, r, http.StatusForbidden, spoken, errorID, spoken.OtherBrowser)
 	case errors.Is(err, errStaleForm):
-		p.renderMessage(w, r, http.StatusForbidden, staleFormMessage)
+		p.renderNotice(w, r, http.StatusForbidden, spoken, errorID, spoken.StaleForm)
 	default:
 		p.renderUnforeseen(w, r, err)
 	}
@@ -89,29 +59,34 @@ func (p *Pages) renderUnforeseen(w http.ResponseWriter, r *http.Request, err err
 // the redirect URI is not known to be the client's. Code, rule and description
 // are shown, and what to do; the cause is not.
 func (p *Pages) RenderError(w http.ResponseWriter, r *http.Request, status int, refusal *oauth.Error) {
-	p.renderMessage(w, r, status, message{
+	spoken := speak(r, nil)
+	p.renderMessage(w, r, status, spoken, message{
 		ID:      errorID,
-		Heading: "This request cannot be completed",
-		Advice:  advice(refusal.Code),
+		Heading: spoken.CannotComplete,
+		Advice:  advice(spoken, refusal.Code),
 		Code:    refusal.Code,
 		Detail:  refusal.Description,
 		Rule:    refusal.Rule,
 	})
 }
 
-func (p *Pages) renderMessage(w http.ResponseWriter, r *http.Request, status int, page message) {
-	p.render(w, r, status, formActionNone, messageTemplate, page)
+func (p *Pages) renderNotice(w http.ResponseWriter, r *http.Request, status int, spoken *words, id string, n notice) {
+	p.renderMessage(w, r, status, spoken, message{ID: id, Heading: n.Heading, Description: n.Description, Advice: n.Advice})
+}
+
+func (p *Pages) renderMessage(w http.ResponseWriter, r *http.Request, status int, spoken *words, page message) {
+	p.render(w, r, status, formActionNone, messageTemplate, spoken, page)
 }
 
 // advice is what a person can do about an error.
-func advice(code oauth.ErrorCode) string {
+func advice(spoken *words, code oauth.ErrorCode) string {
 	switch code {
 	case oauth.ServerError, oauth.TemporarilyUnavailable:
-		return "This is our fault, not yours. Please try again in a few minutes."
+		return spoken.OurFault
 	case oauth.InvalidRequestURI:
-		return "The link that led here has been used or is too old. " + startAgain
+		return spoken.LinkUsed + " " + spoken.StartAgain
 	case oauth.InvalidClient, oauth.UnauthorizedClient:
-		return "The application is not allowed to ask for this. Please tell the people who run it."
+		return spoken.NotAllowed
 	}
-	return startAgain + " If it happens again, please tell the people who run the application what stands on this page."
+	return spoken.StartAgain + " " + spoken.TellThem
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 )
 
 // Claims are what the server knows about a person, by their names in OpenID
@@ -40,43 +41,16 @@ type Address struct {
 	Country       string `yaml:"country" json:"country,omitempty"`
 }
 
-// personalClaim is a claim about a person, and what the consent page calls it.
-type personalClaim struct {
-	name string
-	text string
-}
-
-// personalClaims are all of Claims, in the order in which people are told of them.
-var personalClaims = []personalClaim{
-	{"name", "Your full name"},
-	{"given_name", "Your given name"},
-	{"middle_name", "Your middle name"},
-	{"family_name", "Your family name"},
-	{"nickname", "Your nickname"},
-	{"preferred_username", "The username that you prefer"},
-	{"email", "Your email address"},
-	{"email_verified", "Whether your email address is verified"},
-	{"phone_number", "Your phone number"},
-	{"phone_number_verified", "Whether your phone number is verified"},
-	{"address", "Your postal address"},
-	{"birthdate", "Your date of birth"},
-	{"gender", "Your gender"},
-	{"profile", "The address of your profile page"},
-	{"picture", "Your picture"},
-	{"website", "The address of your website"},
-	{"locale", "Your language"},
-	{"zoneinfo", "Your time zone"},
-	{"updated_at", "When these details were last changed"},
+// personalClaims are the names of all of Claims, in the order in which people are
+// told of them.
+var personalClaims = []string{
+	"name", "given_name", "middle_name", "family_name", "nickname", "preferred_username",
+	"email", "email_verified", "phone_number", "phone_number_verified", "address",
+	"birthdate", "gender", "profile", "picture", "website", "locale", "zoneinfo", "updated_at",
 }
 
 // ClaimNames lists the claims that a person may have.
-func ClaimNames() []string {
-	names := make([]string, len(personalClaims))
-	for i, claim := range personalClaims {
-		names[i] = claim.name
-	}
-	return names
-}
+func ClaimNames() []string { return slices.Clone(personalClaims) }
 
 // birthdatePattern: a full date, one without a year, or a year (OpenID Connect Core, 5.1).
 var birthdatePattern = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{4})$`)

@@ -28,6 +28,7 @@ func parsePage(file string) *template.Template {
 
 // layout is what every page is made of.
 type layout struct {
+	Words       *words
 	ServiceName string
 	Style       template.CSS
 	Page        any
@@ -64,9 +65,9 @@ func setSecurityHeaders(header http.Header, formAction string) {
 
 // render writes a page. It is made in memory first, so that a failure never
 // leaves half a page.
-func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, formAction string, t *template.Template, page any) {
+func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, formAction string, t *template.Template, spoken *words, page any) {
 	var body bytes.Buffer
-	err := t.ExecuteTemplate(&body, "layout.html", layout{p.ServiceName, template.CSS(styleSheet), page})
+	err := t.ExecuteTemplate(&body, "layout.html", layout{spoken, p.ServiceName, template.CSS(styleSheet), page})
 	if err != nil {
 		p.Log.ErrorContext(r.Context(), "page cannot be made", "template", t.Name(), "error", err)
 		http.Error(w, "The page cannot be shown. Please try again.", http.StatusInternalServerError)

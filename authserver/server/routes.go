@@ -75,6 +75,7 @@ func (p *parts) routeDiscovery(mux *http.ServeMux, base string) error {
 		AuthorizationDetailsTypes: p.details.Names(),
 		PersonalClaims:            interaction.ClaimNames(),
 		ACRValues:                 p.config.Authentication.ACR.Values(),
+		UILocales:                 interaction.Languages(),
 	})
 	if err != nil {
 		return err

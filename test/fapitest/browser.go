@@ -116,6 +116,19 @@ func (p *Page) Value(id string) string {
 	return attribute(element, "value")
 }
 
+// Lang is the language that the page says it is in; "" without one.
+func (p *Page) Lang() string {
+	if p.document == nil {
+		return ""
+	}
+	for node := range p.document.Descendants() {
+		if node.Type == html.ElementNode && node.Data == "html" {
+			return attribute(node, "lang")
+		}
+	}
+	return ""
+}
+
 // Text is the text of the page's main part, in one line.
 func (p *Page) Text() string {
 	if p.document == nil {

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
@@ -139,5 +140,43 @@ func TestLoginHint(t *testing.T) {
 	}
 	if _, err := hinting.Authorize(t.Context(), push(t, hinting), server.Other); err != nil {
 		t.Errorf("another person than the hint's: %v", err)
+	}
+}
+
+// TestUILocales is oidcc-ui-locales: pages speak a language that was asked for and
+// is advertised, and any other value is no error.
+func TestUILocales(t *testing.T) {
+	t.Parallel()
+	server := fapitest.StartServer(t)
+	client := server.Register(t, "bank.app", keyAndDPoP).Client
+	_, body := get(t, client, server.Issuer+"/.well-known/openid-configuration")
+	var document struct {
+		UILocales []string `json:"ui_locales_supported"`
+	}
+	if err := json.Unmarshal(body, &document); err != nil || len(document.UILocales) < 2 {
+		t.Fatalf("ui_locales_supported is %v: %v", document.UILocales, err)
+	}
+	speaks := map[string]string{"se": "en", "fr-CA fr en de": "en", "no_locale ../x": "en"}
+	for _, locale := range document.UILocales {
+		speaks[locale] = locale
+	}
+	for locales, want := range speaks {
+		asked := with(client, map[string]string{oauth.ParamUILocales: locales})
+		browser := client.NewBrowser()
+		defer browser.Close()
+		address, err := asked.AuthorizationURL(t.Context(), push(t, asked))
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := browser.Open(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Lang() != want {
+			t.Errorf("ui_locales %s: the page is in %s", locales, page.Lang())
+		}
+		if _, err := asked.Authorize(t.Context(), push(t, asked), server.Person); err != nil {
+			t.Error(err)
+		}
 	}
 }

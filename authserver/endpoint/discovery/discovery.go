@@ -35,6 +35,8 @@ type Server struct {
 	PersonalClaims []string
 	// ACRValues are those that a login can have; none are advertised without any.
 	ACRValues []string
+	// UILocales are the languages of the pages (BCP 47).
+	UILocales []string
 }
 
 // metadata is RFC 8414, 2 and OpenID Connect Discovery, 3, with the members of
@@ -66,6 +68,7 @@ type metadata struct {
 	PromptValues         []string `json:"prompt_values_supported"`
 	Claims               []string `json:"claims_supported"`
 	ACRValues            []string `json:"acr_values_supported,omitempty"`
+	UILocales            []string `json:"ui_locales_supported"`
 
 	AuthorizationDetailsTypes []string `json:"authorization_details_types_supported,omitempty"`
 
@@ -155,6 +158,7 @@ func describe(s Server) metadata {
 		PromptValues:         []string{"none", "login", "consent", "select_account"},
 		Claims:               claims(s),
 		ACRValues:            s.ACRValues,
+		UILocales:            s.UILocales,
 
 		AuthorizationDetailsTypes: s.AuthorizationDetailsTypes,
 
