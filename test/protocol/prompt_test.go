@@ -56,6 +56,7 @@ func TestPromptLoginAndMaxAge(t *testing.T) {
 		"max_age=120":           {map[string]string{oauth.ParamMaxAge: "120"}, false},
 		"max_age=10000":         {map[string]string{oauth.ParamMaxAge: "10000"}, false},
 		"display=popup":         {map[string]string{"display": "popup"}, false},
+		"claims_locales=se":     {map[string]string{"claims_locales": "se"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			browser, before := loggedIn(t, server, client)
