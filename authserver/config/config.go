@@ -43,6 +43,7 @@ type Config struct {
 	// fapi_operator_tls_client_auth_trust_bundle refers to.
 	TrustBundles map[string]string `yaml:"trustBundles"`
 	JWKSURI      JWKSURI           `yaml:"jwksURI"`
+	Keys         Keys              `yaml:"keys"`
 	DPoP         DPoP              `yaml:"dpop"`
 	AccessToken  AccessToken       `yaml:"accessToken"`
 	RefreshToken RefreshToken      `yaml:"refreshToken"`
@@ -148,6 +149,15 @@ type JWKSURI struct {
 	AllowedCIDRs []CIDR `yaml:"allowedCIDRs"`
 }
 
+// Keys say how often the server's own keys change.
+type Keys struct {
+	// RotationInterval lies between the making of one key and of the next.
+	RotationInterval time.Duration `yaml:"rotationInterval"`
+	// Overlap is how much longer a key is kept than what it signed, or what was
+	// encrypted to it, can live.
+	Overlap time.Duration `yaml:"overlap"`
+}
+
 // DPoP says whether DPoP proofs must have a nonce of the server (RFC 9449, 8 and 9).
 type DPoP struct {
 	// Nonces is NoncesOff or NoncesRequired.
@@ -221,6 +231,7 @@ const (
 
 func defaults() Config {
 	return Config{
+		Keys:         Keys{RotationInterval: fapi.KeyRotationInterval, Overlap: fapi.KeyOverlap},
 		DPoP:         DPoP{Nonces: NoncesOff, NonceLifetime: fapi.DPoPNonceLifetime},
 		AccessToken:  AccessToken{MaxLifetime: fapi.DefaultMaxAccessTokenLifetime},
 		RefreshToken: RefreshToken{Lifetime: DefaultRefreshTokenLifetime},

@@ -81,8 +81,8 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []any{config.DPoP, config.AccessToken.MaxLifetime, config.RefreshToken.Lifetime, config.Session.Lifetime, config.Log}
-	want := []any{DPoP{"off", 5 * time.Minute}, time.Hour, 90 * 24 * time.Hour, 8 * time.Hour, Log{"info", "json"}}
+	got := []any{config.Keys, config.DPoP, config.AccessToken.MaxLifetime, config.RefreshToken.Lifetime, config.Session.Lifetime, config.Log}
+	want := []any{Keys{30 * 24 * time.Hour, 24 * time.Hour}, DPoP{"off", 5 * time.Minute}, time.Hour, 90 * 24 * time.Hour, 8 * time.Hour, Log{"info", "json"}}
 	if difference := cmp.Diff(want, got); difference != "" {
 		t.Errorf("defaults (-want +got):\n%s", difference)
 	}
@@ -135,6 +135,9 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"access token too short":  {"maxLifetime: 1h", "maxLifetime: 5s", "accessToken.maxLifetime", "5s is too short"},
 		"refresh token for ever":  {"lifetime: 2160h", "lifetime: 0s", "refreshToken.lifetime", "0s is too short"},
 		"fraction of a second":    {"lifetime: 8h", "lifetime: 8h0.5s", "session.lifetime", "whole number of seconds"},
+		"keys change too often":   {"rotationInterval: 720h", "rotationInterval: 23h", "keys.rotationInterval", "23h0m0s is too short"},
+		"overlap too short":       {"overlap: 24h", "overlap: 0s", "keys.overlap", "0s is too short"},
+		"overlap too long":        {"overlap: 24h", "overlap: 721h", "keys.overlap", "pile up"},
 		"nonces":                  {`nonces: "off"`, "nonces: on", "dpop.nonces", "not a choice"},
 		"nonces too short":        {"nonceLifetime: 5m", "nonceLifetime: 1s", "dpop.nonceLifetime", "1s is too short"},
 		"log level":               {"level: info", "level: verbose", "log.level", "not a level"},

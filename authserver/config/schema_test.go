@@ -145,7 +145,7 @@ func checkDefault(t *testing.T, path string, schema *jsonschema.Schema, value re
 func TestEveryDefaultStandsInTheSchema(t *testing.T) {
 	t.Parallel()
 	properties := compiledSchema(t).Properties
-	for section, key := range map[string]string{"dpop": "nonces", "accessToken": "maxLifetime", "refreshToken": "lifetime", "session": "lifetime", "log": "level"} {
+	for section, key := range map[string]string{"keys": "rotationInterval", "dpop": "nonces", "accessToken": "maxLifetime", "refreshToken": "lifetime", "session": "lifetime", "log": "level"} {
 		if properties[section].Properties[key].Default == nil {
 			t.Errorf("%s.%s has no default in the schema", section, key)
 		}

@@ -28,6 +28,7 @@ func (c Config) validate() error {
 	found.checkAuthorizationDetailsTypes(c.AuthorizationDetailsTypes)
 	found.checkTrustBundles(c.TrustBundles)
 	found.checkAllowedHosts(c.JWKSURI.AllowedHosts)
+	found.checkKeys(c.Keys)
 	found.checkDPoP(c.DPoP)
 	found.checkLifetimes(c)
 	found.checkLog(c.Log)
@@ -187,6 +188,14 @@ func (r *report) checkAllowedHosts(hosts []string) {
 	for i, host := range hosts {
 		r.unless(isDNSName(host), indexed("jwksURI.allowedHosts", i), "it is not a host name", "write a name such as keys.partner.example, without scheme and port (addresses go into allowedCIDRs)")
 	}
+}
+
+func (r *report) checkKeys(k Keys) {
+	r.atLeast("keys.rotationInterval", k.RotationInterval, fapi.MinKeyRotationInterval)
+	r.atLeast("keys.overlap", k.Overlap, fapi.KeySetMaxAge)
+	// One complaint for one fault: an interval that is too short has had its own.
+	fits := k.Overlap <= max(k.RotationInterval, fapi.MinKeyRotationInterval)
+	r.unless(fits, "keys.overlap", "it is longer than keys.rotationInterval, so that keys would pile up", "write "+k.RotationInterval.String()+" or less")
 }
 
 func (r *report) checkDPoP(d DPoP) {

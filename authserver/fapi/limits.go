@@ -39,6 +39,26 @@ const (
 	InteractionLifetime = 30 * time.Minute
 )
 
+// Rotation of the server's own keys; our own choices.
+const (
+	// KeySetMaxAge is how long the published key set may be cached.
+	KeySetMaxAge = 5 * time.Minute
+	// KeyTakeover is how long a new key is known to all before it takes over:
+	// KeySetMaxAge for clients, and much more for replicas, and clients, that lag.
+	KeyTakeover = time.Hour
+	// KeyRotationInterval is how often a new key is made, where the configuration
+	// states nothing.
+	KeyRotationInterval = 30 * 24 * time.Hour
+	// MinKeyRotationInterval keeps the keys of one algorithm few.
+	MinKeyRotationInterval = 24 * time.Hour
+	// KeyOverlap is how much longer than its last use demands a key is kept, where
+	// the configuration states nothing: many clients cache key sets for a day.
+	KeyOverlap = 24 * time.Hour
+	// KeyRefreshInterval is the least time between two readings of the store for
+	// the sake of a key that is not known here.
+	KeyRefreshInterval = 10 * time.Second
+)
+
 // Sizes of what a client may send, in characters; our own choices.
 const (
 	// MaxStateLength: FAPI 2.0 Security Profile, 5.3.2.2, note 4, expects more than 1,000.

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
@@ -123,8 +125,7 @@ func published(contentType string, document func() ([]byte, error)) http.Handler
 		header := w.Header()
 		header.Set("Content-Type", contentType)
 		header.Set("Access-Control-Allow-Origin", "*")
-		// Five minutes, in seconds: our own choice, far below any key's overlap at rotation.
-		header.Set("Cache-Control", "public, max-age=300")
+		header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(fapi.KeySetMaxAge/time.Second)))
 		_, _ = w.Write(body)
 	})
 }
