@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +53,40 @@ func readKeys(t testing.TB, lines ...string) KeyEncryptionKeys {
 	return keys
 }
 
+// thirtyDays is a policy as the server has it.
+var thirtyDays = Policy{
+	Interval: 30 * 24 * time.Hour, Takeover: time.Hour, SignatureRetention: 25 * time.Hour, EncryptionRetention: 26 * time.Hour,
+}
+
+// clock stands still until it is set.
+type clock struct{ at atomic.Int64 }
+
+func clockAt(at time.Time) *clock {
+	c := &clock{}
+	c.set(at)
+	return c
+}
+
+func (c *clock) set(at time.Time)     { c.at.Store(at.UnixMicro()) }
+func (c *clock) move(d time.Duration) { c.at.Add(d.Microseconds()) }
+func (c *clock) now() time.Time       { return time.UnixMicro(c.at.Load()).UTC() }
+
+func open(t testing.TB, kept store.ServerKeys, keyEncryptionKeys KeyEncryptionKeys, c *clock) (*Ring, error) {
+	t.Helper()
+	return Open(t.Context(), Config{
+		Store: kept, KeyEncryptionKeys: keyEncryptionKeys, Policy: thirtyDays, Now: c.now, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// openRows opens rows of the store without one.
+func openRows(keyEncryptionKeys KeyEncryptionKeys, rows ...store.ServerKey) ([]openedKey, error) {
+	keys, err := schedule(rows, thirtyDays)
+	if err != nil {
+		return nil, err
+	}
+	return (&Ring{config: Config{KeyEncryptionKeys: keyEncryptionKeys}}).openAll(keys)
+}
+
 func published(t testing.TB, ring *Ring) string {
 	t.Helper()
 	set, err := json.Marshal(ring.PublicKeys())
@@ -63,7 +99,7 @@ func TestOpenMakesAKeyForEachAlgorithmAndFindsItAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	kept := openStore(t, path)
 	keyEncryptionKeys := readKeys(t, GenerateKeyEncryptionKey())
-	ring, err := Open(t.Context(), kept, keyEncryptionKeys, now)
+	ring, err := open(t, kept, keyEncryptionKeys, clockAt(now))
 	must(t, err)
 
 	for _, alg := range jose.SignatureAlgorithms() {
@@ -80,7 +116,7 @@ func TestOpenMakesAKeyForEachAlgorithmAndFindsItAgain(t *testing.T) {
 	}
 	checkPublished(t, ring)
 
-	again, err := Open(t.Context(), kept, keyEncryptionKeys, now.Add(time.Hour))
+	again, err := open(t, kept, keyEncryptionKeys, clockAt(now.Add(time.Hour)))
 	must(t, err)
 	if difference := cmp.Diff(published(t, ring), published(t, again)); difference != "" {
 		t.Errorf("a restart changed the keys (-before +after)\n%s", difference)
@@ -147,12 +183,13 @@ func checkNothingPrivate(t *testing.T, kept *sqlite.Store, ring *Ring, path stri
 
 func privateMembers(t *testing.T, ring *Ring) []string {
 	t.Helper()
-	var keys []privateKey
-	for _, key := range ring.signers {
-		keys = append(keys, key)
-	}
-	for _, key := range ring.DecryptionKeys() {
-		keys = append(keys, key)
+	var keys []interface{ MarshalPrivate() ([]byte, error) }
+	for _, key := range *ring.opened.Load() {
+		if key.signing != nil {
+			keys = append(keys, key.signing)
+		} else {
+			keys = append(keys, key.decryption)
+		}
 	}
 	var secrets []string
 	for _, key := range keys {
@@ -182,7 +219,7 @@ func TestReplicasThatStartAtOnceAgree(t *testing.T) {
 	for i := range rings {
 		replicas.Go(func() {
 			// Clocks that differ must not matter.
-			rings[i], errs[i] = Open(t.Context(), kept, keyEncryptionKeys, now.Add(-time.Duration(i)*time.Minute))
+			rings[i], errs[i] = open(t, kept, keyEncryptionKeys, clockAt(now.Add(-time.Duration(i)*time.Minute)))
 		})
 	}
 	replicas.Wait()
@@ -212,10 +249,10 @@ func TestKeyEncryptionKeysRotate(t *testing.T) {
 	old, replacement := GenerateKeyEncryptionKey(), GenerateKeyEncryptionKey()
 	row := sealedRow(t, readKeys(t, old), "sig/ES256/1")
 	both := readKeys(t, replacement, "", old)
-	ring, err := newRing([]store.ServerKey{row, sealedRow(t, both, "sig/ES256/2")}, both)
+	opened, err := openRows(both, row, sealedRow(t, both, "sig/ES256/2"))
 	must(t, err)
-	if ring.PublicKeys().Len() != 2 {
-		t.Errorf("%d keys opened, want 2", ring.PublicKeys().Len())
+	if len(opened) != 2 {
+		t.Errorf("%d keys opened, want 2", len(opened))
 	}
 	if _, err := readKeys(t, replacement).open(sealedRow(t, both, "sig/ES256/3")); err != nil {
 		t.Errorf("the first key of the file did not seal: %v", err)
@@ -226,7 +263,7 @@ func TestAWrongKeyIsRefusedBeforeAnythingIsMade(t *testing.T) {
 	t.Parallel()
 	kept := openStore(t, filepath.Join(t.TempDir(), "store.db"))
 	must(t, kept.AddServerKey(t.Context(), sealedRow(t, readKeys(t, GenerateKeyEncryptionKey()), "sig/ES256/1")))
-	_, err := Open(t.Context(), kept, readKeys(t, GenerateKeyEncryptionKey()), now)
+	_, err := open(t, kept, readKeys(t, GenerateKeyEncryptionKey()), clockAt(now))
 	if !errors.Is(err, ErrUnknownKeyEncryptionKey) || !strings.Contains(err.Error(), "sig/ES256/1") {
 		t.Errorf("got %v, want ErrUnknownKeyEncryptionKey that names the key", err)
 	}
@@ -271,7 +308,7 @@ func TestWhatDoesNotOpenSaysWhy(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.change(&row)
-			if _, err := newRing([]store.ServerKey{row}, keys); !errors.Is(err, test.want) {
+			if _, err := openRows(keys, row); !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
 		})

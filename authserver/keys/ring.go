@@ -1,87 +1,277 @@
 package keys
 
 import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
 
-// The uses of a key (RFC 7517, 4.2).
-const (
-	useSignature  = "sig"
-	useEncryption = "enc"
-)
-
-// Ring is the server's keys at one time. It never changes, so it is safe for
-// concurrent use, and a later one can take its place at once.
-type Ring struct {
-	signers        map[jose.SignatureAlgorithm]*jose.SigningKey
-	decryptionKeys []*jose.DecryptionKey
-	publicKeys     []jose.PublicKey
+// Config is what a Ring is opened with.
+type Config struct {
+	Store             store.ServerKeys
+	KeyEncryptionKeys KeyEncryptionKeys
+	Policy            Policy
+	Now               func() time.Time
+	Log               *slog.Logger
 }
 
-// Signer gives the key that signs with the algorithm; nil when the algorithm is
-// none of jose.SignatureAlgorithms.
-func (r *Ring) Signer(alg jose.SignatureAlgorithm) *jose.SigningKey { return r.signers[alg] }
+// Ring is the server's keys. What it gives depends on the time: a key takes over
+// at its moment at every replica, whether or not Turn has been called since. It is
+// safe for concurrent use.
+type Ring struct {
+	config Config
+	opened atomic.Pointer[[]openedKey]
 
-// PublicKeys is the set to publish: every key, with kid, use and alg.
-func (r *Ring) PublicKeys() *jose.KeySet { return jose.NewKeySet(r.publicKeys...) }
+	// reading lets one reading of the store at a time change what follows.
+	reading sync.Mutex
+	readAt  time.Time
+	states  map[string]state
+}
 
-// DecryptionKeys are the keys that clients may have encrypted to.
-func (r *Ring) DecryptionKeys() []*jose.DecryptionKey { return slices.Clone(r.decryptionKeys) }
+// openedKey is a key that has been opened: one of the two is set.
+type openedKey struct {
+	scheduled
+	signing    *jose.SigningKey
+	decryption *jose.DecryptionKey
+}
 
-func newRing(rows []store.ServerKey, keyEncryptionKeys KeyEncryptionKeys) (*Ring, error) {
-	r := &Ring{signers: map[jose.SignatureAlgorithm]*jose.SigningKey{}}
-	for _, row := range rows {
-		if err := r.add(row, keyEncryptionKeys); err != nil {
-			return nil, fmt.Errorf("open server key %s: %w", row.ID, err)
+func (k openedKey) public() jose.PublicKey {
+	if k.signing != nil {
+		return k.signing.Public()
+	}
+	return k.decryption.Public()
+}
+
+// Open loads the server's keys, and first makes those that are missing: one for
+// each algorithm of package jose, to sign with and to decrypt with. A new key is
+// in the store before it is used.
+func Open(ctx context.Context, config Config) (*Ring, error) {
+	ring := &Ring{config: config}
+	if err := ring.Turn(ctx); err != nil {
+		return nil, fmt.Errorf("open the server's keys: %w", err)
+	}
+	return ring, nil
+}
+
+// Signer gives the key that signs now with the algorithm; nil when the algorithm
+// is none of jose.SignatureAlgorithms.
+func (r *Ring) Signer(alg jose.SignatureAlgorithm) *jose.SigningKey {
+	for _, key := range r.keysIn(r.config.Now(), current) {
+		if key.signing != nil && key.signing.Algorithm() == alg {
+			return key.signing
 		}
 	}
-	return r, nil
+	return nil
 }
 
-func (r *Ring) add(row store.ServerKey, keyEncryptionKeys KeyEncryptionKeys) error {
-	privateJWK, err := keyEncryptionKeys.open(row)
+// PublicKeys is the set to publish, each key with kid, use and alg: the keys that
+// serve now, the signing keys that will, and those whose signatures may be in
+// somebody's hands. No two encryption keys are for one algorithm.
+func (r *Ring) PublicKeys() *jose.KeySet {
+	now := r.config.Now()
+	var published []jose.PublicKey
+	for _, key := range r.keysIn(now, current, previous, next) {
+		if key.signing != nil || key.state(now) == current {
+			published = append(published, key.public())
+		}
+	}
+	return jose.NewKeySet(published...)
+}
+
+// DecryptionKeys are the keys that clients may have encrypted to.
+func (r *Ring) DecryptionKeys() []*jose.DecryptionKey {
+	var keys []*jose.DecryptionKey
+	for _, key := range r.keysIn(r.config.Now(), current, previous, next) {
+		if key.decryption != nil {
+			keys = append(keys, key.decryption)
+		}
+	}
+	return keys
+}
+
+// RefreshedPublicKeys reads the store again, at a bounded rate, because a token's
+// key is not known: another replica may have made it.
+func (r *Ring) RefreshedPublicKeys(ctx context.Context) *jose.KeySet {
+	r.refresh(ctx)
+	return r.PublicKeys()
+}
+
+// RefreshedDecryptionKeys is the same for a key that somebody encrypted to.
+func (r *Ring) RefreshedDecryptionKeys(ctx context.Context) []*jose.DecryptionKey {
+	r.refresh(ctx)
+	return r.DecryptionKeys()
+}
+
+// Turn makes the keys that are due, removes those that nobody needs any more, and
+// learns of what other replicas did. Until it succeeds, the ring gives what it
+// knows: a store that fails stops no signature.
+//
+// Replicas that turn at once agree, because a key's identifier is its place (its
+// use and algorithm) and generation: the store keeps the first key of an
+// identifier, and the others are thrown away unused.
+func (r *Ring) Turn(ctx context.Context) error {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	now := r.config.Now()
+	// Before anything is made: a wrong key encryption key must not seal new keys beside the old.
+	planned, err := r.read(ctx, now)
 	if err != nil {
 		return err
 	}
-	switch row.Use {
+	for _, successor := range planned.make {
+		if err := r.make(ctx, successor, now); err != nil {
+			return err
+		}
+	}
+	if len(planned.make) > 0 {
+		if planned, err = r.read(ctx, now); err != nil {
+			return err
+		}
+	}
+	return r.remove(ctx, planned.remove)
+}
+
+// keysIn gives the keys that are in the states at a time, in the order of the states.
+func (r *Ring) keysIn(now time.Time, states ...state) []openedKey {
+	keys := slices.DeleteFunc(slices.Clone(*r.opened.Load()), func(key openedKey) bool {
+		return !slices.Contains(states, key.state(now))
+	})
+	slices.SortStableFunc(keys, func(a, b openedKey) int {
+		return cmp.Compare(slices.Index(states, a.state(now)), slices.Index(states, b.state(now)))
+	})
+	return keys
+}
+
+func (r *Ring) refresh(ctx context.Context) {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	now := r.config.Now()
+	if now.Before(r.readAt.Add(fapi.KeyRefreshInterval)) {
+		return
+	}
+	if _, err := r.read(ctx, now); err != nil {
+		r.config.Log.Warn("the server's keys could not be read again for the sake of an unknown one", "error", err)
+	}
+}
+
+// read reads the store, and puts what it holds in the place of what was known.
+func (r *Ring) read(ctx context.Context, now time.Time) (plan, error) {
+	r.readAt = now
+	rows, err := r.config.Store.ServerKeys(ctx)
+	if err != nil {
+		return plan{}, err
+	}
+	planned, err := newPlan(rows, now, r.config.Policy)
+	if err != nil {
+		return plan{}, err
+	}
+	opened, err := r.openAll(planned.keep)
+	if err != nil {
+		return plan{}, err
+	}
+	r.opened.Store(&opened)
+	r.logChanges(opened, now)
+	return planned, nil
+}
+
+// openAll opens the keys that have not been opened before.
+func (r *Ring) openAll(keys []scheduled) ([]openedKey, error) {
+	var known []openedKey
+	if before := r.opened.Load(); before != nil {
+		known = *before
+	}
+	opened := make([]openedKey, len(keys))
+	for i, key := range keys {
+		same := slices.IndexFunc(known, func(k openedKey) bool {
+			return k.row.ID == key.row.ID && bytes.Equal(k.row.Sealed, key.row.Sealed)
+		})
+		if same >= 0 {
+			opened[i] = openedKey{key, known[same].signing, known[same].decryption}
+			continue
+		}
+		var err error
+		if opened[i], err = openKey(key, r.config.KeyEncryptionKeys); err != nil {
+			return nil, fmt.Errorf("open server key %s: %w", key.row.ID, err)
+		}
+	}
+	return opened, nil
+}
+
+func openKey(key scheduled, keyEncryptionKeys KeyEncryptionKeys) (openedKey, error) {
+	privateJWK, err := keyEncryptionKeys.open(key.row)
+	if err != nil {
+		return openedKey{}, err
+	}
+	opened := openedKey{scheduled: key}
+	switch key.row.Use {
 	case useSignature:
-		return r.addSigningKey(row, privateJWK)
+		opened.signing, err = jose.ParsePrivateSigningKey(privateJWK)
 	case useEncryption:
-		return r.addDecryptionKey(row, privateJWK)
+		opened.decryption, err = jose.ParsePrivateDecryptionKey(privateJWK)
+	default:
+		err = fmt.Errorf("its use %q is not known to this version of the server", key.row.Use)
 	}
-	return fmt.Errorf("its use %q is not known to this version of the server", row.Use)
+	if err != nil {
+		return openedKey{}, err
+	}
+	if opened.public().Algorithm() != key.row.Algorithm {
+		return openedKey{}, ErrMisplaced
+	}
+	return opened, nil
 }
 
-// addSigningKey keeps the oldest key of each algorithm as its signer: the one
-// that every replica publishes already.
-func (r *Ring) addSigningKey(row store.ServerKey, privateJWK []byte) error {
-	key, err := jose.ParsePrivateSigningKey(privateJWK)
+// make makes a key, unless another replica was faster.
+func (r *Ring) make(ctx context.Context, successor successor, now time.Time) error {
+	row := store.ServerKey{
+		ID: successor.id(successor.generation), Use: successor.use, Algorithm: successor.algorithm, CreatedAt: now,
+	}
+	privateJWK, err := successor.generate()
 	if err != nil {
-		return err
+		return fmt.Errorf("make server key %s: %w", row.ID, err)
 	}
-	if string(key.Algorithm()) != row.Algorithm {
-		return ErrMisplaced
+	if row.Sealed, err = r.config.KeyEncryptionKeys.seal(row, privateJWK); err != nil {
+		return fmt.Errorf("seal server key %s: %w", row.ID, err)
 	}
-	if r.signers[key.Algorithm()] == nil {
-		r.signers[key.Algorithm()] = key
+	err = r.config.Store.AddServerKey(ctx, row)
+	if errors.Is(err, store.ErrAlreadyExists) {
+		return nil
 	}
-	r.publicKeys = append(r.publicKeys, key.Public())
+	if err == nil {
+		r.config.Log.Info("server key made", "key", row.ID)
+	}
+	return err
+}
+
+func (r *Ring) remove(ctx context.Context, keys []scheduled) error {
+	for _, key := range keys {
+		if err := r.config.Store.DeleteServerKey(ctx, key.row.ID); err != nil {
+			return err
+		}
+		r.config.Log.Info("server key removed", "key", key.row.ID)
+	}
 	return nil
 }
 
-func (r *Ring) addDecryptionKey(row store.ServerKey, privateJWK []byte) error {
-	key, err := jose.ParsePrivateDecryptionKey(privateJWK)
-	if err != nil {
-		return err
+// logChanges tells which keys have come into another state since the last reading.
+func (r *Ring) logChanges(keys []openedKey, now time.Time) {
+	states := make(map[string]state, len(keys))
+	for _, key := range keys {
+		reached := key.state(now)
+		states[key.row.ID] = reached
+		if r.states[key.row.ID] != reached {
+			r.config.Log.Info("server key", "key", key.row.ID, "kid", key.public().KeyID(), "state", string(reached))
+		}
 	}
-	if key.Public().Algorithm() != row.Algorithm {
-		return ErrMisplaced
-	}
-	r.decryptionKeys = append(r.decryptionKeys, key)
-	r.publicKeys = append(r.publicKeys, key.Public())
-	return nil
+	r.states = states
 }

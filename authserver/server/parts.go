@@ -30,7 +30,6 @@ type parts struct {
 	front      *endpoint.Front
 	clients    *directory
 	clientKeys *jwksuri.Source
-	ring       *keys.Ring
 	minter     *token.Minter
 	verifier   *token.Verifier
 	active     *endpoint.ActiveTokens
@@ -43,8 +42,7 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keys.Open(ctx, s.store, encryption, s.now())
-	if err != nil {
+	if s.keys, err = s.openKeys(ctx, encryption); err != nil {
 		return nil, err
 	}
 	nonces, err := s.nonces(encryption)
@@ -68,15 +66,22 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 		return nil, err
 	}
 	p := &parts{
-		Server: s, registry: prometheus.NewRegistry(), ring: ring, users: users, clients: clients, details: details,
+		Server: s, registry: prometheus.NewRegistry(), users: users, clients: clients, details: details,
 		clientKeys: jwksuri.New(s.jwksURIConfig()),
-		minter:     &token.Minter{Issuer: s.config.Issuer, Signer: ring.Signer, Now: s.now},
-		verifier:   &token.Verifier{Issuer: s.config.Issuer, Keys: ring.PublicKeys, Now: s.now},
+		minter:     &token.Minter{Issuer: s.config.Issuer, Signer: s.keys.Signer, Now: s.now},
+		verifier:   &token.Verifier{Issuer: s.config.Issuer, Keys: s.keys.PublicKeys, RefreshedKeys: s.refreshedKeys, Now: s.now},
 		active:     &endpoint.ActiveTokens{Grants: s.store, Clients: clients},
 	}
+	p.registry.MustRegister(s.keys)
 	p.responder = endpoint.NewResponder(s.log, p.registry)
 	p.front = p.newFront(&mtls.Verifier{Bundles: bundles, Now: s.now}, nonces)
 	return p, nil
+}
+
+func (s *Server) openKeys(ctx context.Context, encryption keys.KeyEncryptionKeys) (*keys.Ring, error) {
+	return keys.Open(ctx, keys.Config{
+		Store: s.store, KeyEncryptionKeys: encryption, Policy: s.rotation(), Now: s.now, Log: s.log,
+	})
 }
 
 func (s *Server) readKeyEncryptionKeys() (keys.KeyEncryptionKeys, error) {

@@ -82,7 +82,7 @@ func (p *parts) routeDiscovery(mux *http.ServeMux, base string) error {
 	}
 	mux.Handle("GET "+base+"/.well-known/openid-configuration", metadata)
 	mux.Handle("GET /.well-known/oauth-authorization-server"+base, metadata)
-	mux.Handle("GET "+base+discovery.PathJWKS, discovery.Keys(p.ring.PublicKeys))
+	mux.Handle("GET "+base+discovery.PathJWKS, discovery.Keys(p.keys.PublicKeys))
 	return nil
 }
 
@@ -105,7 +105,8 @@ func (p *parts) par() http.Handler {
 		Resources: p.config.Resources(), AuthorizationDetails: p.details,
 		HintedSubject: p.verifier.HintedSubject,
 		RequestObjects: &par.RequestObjects{
-			Issuer: p.config.Issuer, Keys: p.clientKeys, DecryptionKeys: p.ring.DecryptionKeys, Now: p.now,
+			Issuer: p.config.Issuer, Keys: p.clientKeys, DecryptionKeys: p.keys.DecryptionKeys,
+			RefreshedDecryptionKeys: p.keys.RefreshedDecryptionKeys, Now: p.now,
 		},
 	}
 }

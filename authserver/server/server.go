@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fapi-operator/fapi-operator/authserver/config"
+	"github.com/fapi-operator/fapi-operator/authserver/keys"
 	"github.com/fapi-operator/fapi-operator/authserver/listen"
 	"github.com/fapi-operator/fapi-operator/authserver/store/sqlite"
 )
@@ -29,6 +30,7 @@ type Server struct {
 	log       *slog.Logger
 	now       func() time.Time
 	store     *sqlite.Store
+	keys      *keys.Ring
 	listeners []listener
 }
 
@@ -105,6 +107,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.Info("listening", "listener", l.name, "address", l.socket.Addr().String())
 	}
 	group.Go(func() error { return s.expire(ctx) })
+	group.Go(func() error { return s.rotate(ctx) })
 	return errors.Join(group.Wait(), s.store.Close())
 }
 

@@ -197,6 +197,31 @@ func TestVerifierRefusesWhatIsNotOurAccessToken(t *testing.T) {
 	}
 }
 
+// Another replica may have made the key that signed: the keys are read again, and
+// only then is the token refused.
+func TestVerifierLooksForAnUnknownKey(t *testing.T) {
+	t.Parallel()
+	here := newServer(t)
+	compact, _, err := here.minter.AccessToken(forPerson())
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := here.verifierAt(noon)
+	verifier.Keys = func() *jose.KeySet { return nil }
+	if _, err := verifier.Verify(compact); !errors.Is(err, jose.ErrNoKey) {
+		t.Errorf("without a key: %v", err)
+	}
+	asked := 0
+	verifier.RefreshedKeys = func() *jose.KeySet { asked++; return here.keys }
+	if _, err := verifier.Verify(compact); err != nil || asked != 1 {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
+	verifier.Keys = verifier.RefreshedKeys
+	if _, err := verifier.Verify(compact); err != nil || asked != 2 {
+		t.Errorf("a known key was asked for again: %d times, %v", asked, err)
+	}
+}
+
 func TestSubjectsOfPersonsAreNoClientIDs(t *testing.T) {
 	t.Parallel()
 	if !IsPersonSubject(PersonSubject("4711")) || IsPersonSubject("4711") || IsPersonSubject("team.app") {

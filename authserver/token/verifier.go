@@ -19,7 +19,10 @@ type Verifier struct {
 	// Keys gives the issuer's public keys: those that sign, and those that
 	// signed tokens that may still be valid.
 	Keys func() *jose.KeySet
-	Now  func() time.Time
+	// RefreshedKeys reads them again, at a bounded rate, because no known key fits;
+	// nil where there is nothing to read.
+	RefreshedKeys func() *jose.KeySet
+	Now           func() time.Time
 }
 
 // Verify gives what the access token says, once signature, type, issuer, form
@@ -35,6 +38,9 @@ func (v *Verifier) Verify(compact string) (AccessToken, error) {
 		return AccessToken{}, fmt.Errorf("access token: typ is not %s", oauth.TypeAccessToken)
 	}
 	verified, err := unverified.Verify(v.Keys())
+	if errors.Is(err, jose.ErrNoKey) && v.RefreshedKeys != nil {
+		verified, err = unverified.Verify(v.RefreshedKeys())
+	}
 	if err != nil {
 		return AccessToken{}, fmt.Errorf("access token: %w", err)
 	}

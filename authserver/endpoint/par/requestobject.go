@@ -3,6 +3,7 @@ package par
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -19,13 +20,15 @@ type RequestObjects struct {
 	Issuer         string
 	Keys           endpoint.ClientKeys
 	DecryptionKeys func() []*jose.DecryptionKey
-	Now            func() time.Time
+	// RefreshedDecryptionKeys reads them again, at a bounded rate, because no known key fits.
+	RefreshedDecryptionKeys func(ctx context.Context) []*jose.DecryptionKey
+	Now                     func() time.Time
 }
 
 // Open gives the parameters inside the request object.
 func (o *RequestObjects) Open(ctx context.Context, object string, client *fapi.Client) (oauth.Form, *oauth.Error) {
 	facts := fapi.RequestObject{Client: client, Issuer: o.Issuer, Now: o.Now()}
-	signed := o.decrypt(object, &facts)
+	signed := o.decrypt(ctx, object, &facts)
 	verified := o.verify(ctx, signed, &facts)
 	if refusal := fapi.CheckRequestObject(facts); refusal != nil {
 		return oauth.Form{}, refusal
@@ -35,7 +38,7 @@ func (o *RequestObjects) Open(ctx context.Context, object string, client *fapi.C
 
 // decrypt opens a JWE. What a client registered is what it must use (OpenID
 // Connect Dynamic Client Registration, 2).
-func (o *RequestObjects) decrypt(object string, facts *fapi.RequestObject) string {
+func (o *RequestObjects) decrypt(ctx context.Context, object string, facts *fapi.RequestObject) string {
 	const compactJWEDots = 4 // RFC 7516, 3.1; a JWS has two.
 	if facts.Encrypted = strings.Count(object, ".") == compactJWEDots; !facts.Encrypted {
 		return object
@@ -45,8 +48,11 @@ func (o *RequestObjects) decrypt(object string, facts *fapi.RequestObject) strin
 		algs = []jose.KeyManagementAlgorithm{jose.KeyManagementAlgorithm(metadata.RequestObjectEncryptionAlg)}
 		encs = []jose.ContentEncryption{jose.ContentEncryption(metadata.RequestObjectEncryptionEnc)}
 	}
-	var plaintext []byte
-	plaintext, facts.DecryptFault = jose.Decrypt(object, o.DecryptionKeys(), algs, encs)
+	plaintext, err := jose.Decrypt(object, o.DecryptionKeys(), algs, encs)
+	if errors.Is(err, jose.ErrNoKey) {
+		plaintext, err = jose.Decrypt(object, o.RefreshedDecryptionKeys(ctx), algs, encs)
+	}
+	facts.DecryptFault = err
 	return string(plaintext)
 }
 
