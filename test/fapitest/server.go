@@ -52,6 +52,8 @@ type Server struct {
 	log    *lockedBuffer
 	config config.Config
 	stop   func()
+	// running is the server since Start.
+	running *server.Server
 }
 
 // operatorSAN names the registrar in its certificate.
@@ -101,6 +103,7 @@ func (s *Server) Start(t testing.TB) {
 		cancel()
 		t.Fatalf("start the server: %v", err)
 	}
+	s.running = running
 	ended := make(chan error, 1)
 	go func() { ended <- running.Run(ctx) }()
 	s.stop = sync.OnceFunc(func() {
@@ -113,6 +116,15 @@ func (s *Server) Start(t testing.TB) {
 
 // Stop ends the server; its store stays.
 func (s *Server) Stop() { s.stop() }
+
+// TurnKeys looks after the server's own keys, as the server does every minute of
+// real time, whatever its clock shows.
+func (s *Server) TurnKeys(t testing.TB) {
+	t.Helper()
+	if err := s.running.TurnKeys(t.Context()); err != nil {
+		t.Fatalf("look after the server's keys: %v", err)
+	}
+}
 
 // Log is what the server has logged.
 func (s *Server) Log() string { return s.log.String() }

@@ -34,7 +34,7 @@ type Leaf struct {
 	URIs     []string
 	IPs      []net.IP
 	RSA      bool          // an RSA key instead of P-256
-	Lifetime time.Duration // a day when zero
+	Lifetime time.Duration // two years when zero
 }
 
 // Pair is a certificate and its private key, in PEM.
@@ -123,7 +123,7 @@ func template(t testing.TB, now time.Time) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: serial,
 		NotBefore:    now.Add(-time.Hour),
-		NotAfter:     now.Add(24 * time.Hour),
+		NotAfter:     now.AddDate(2, 0, 0), // further than a test moves its clock
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 	}
 }
