@@ -21,6 +21,10 @@ test: prerequisites controlplane interop ## Run every test, with the race detect
 demo: $(if $(KUBECONFIG),,controlplane) ## Run the whole main job on this machine; ONCE=1 ends when it has held
 	@CGO_ENABLED=0 go run ./hack/demo $(if $(ONCE),--once)
 
+.PHONY: conformance
+conformance: ## Run a started conformance suite: SUITE=https://host:port [PLANS=a,b] [MODULES=x,y] [RESULTS=file]
+	@CGO_ENABLED=0 go run ./test/conformance
+
 .PHONY: verify
 verify: ## Check generated files, formatting, lint, module files and import walls
 	hack/verify-generated

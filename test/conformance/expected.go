@@ -75,9 +75,21 @@ func judge(expectations []expectation, o outcome) error {
 		return fmt.Errorf("%s was expected: %s", expected.Result, expected.Reason)
 	}
 	for _, finding := range o.Findings {
-		if !slices.Contains(expected.Conditions, finding.Condition) {
+		if finding.Result != resultSkipped && !slices.Contains(expected.Conditions, finding.Condition) {
 			return fmt.Errorf("%s of %s is not expected", finding.Result, finding.Condition)
 		}
 	}
 	return nil
+}
+
+// stale are the expectations that are about none of the outcomes.
+func stale(expectations []expectation, outcomes []outcome) []expectation {
+	var found []expectation
+	for i := range expectations {
+		about := func(o outcome) bool { return expectedOf(expectations, o.Plan, o.Module) == &expectations[i] }
+		if !slices.ContainsFunc(outcomes, about) {
+			found = append(found, expectations[i])
+		}
+	}
+	return found
 }

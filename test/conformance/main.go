@@ -105,5 +105,5 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	return report.conclude()
+	return report.conclude(len(settings.plans)+len(settings.modules) == 0)
 }

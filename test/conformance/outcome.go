@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,7 +21,7 @@ type outcome struct {
 // resultUnfinished stands for a module that took longer than modulePatience.
 const resultUnfinished = "UNFINISHED"
 
-// finding is a warning or failure in a module's log.
+// finding is a warning, a failure or the reason of a skip in a module's log.
 type finding struct {
 	// Condition is the class name of the suite's check.
 	Condition    string
@@ -29,7 +30,11 @@ type finding struct {
 	Requirements []string
 }
 
-// readFindings picks the warnings and failures of a module's log.
+// findingResults are the results of log entries that a reader wants to see; a
+// module with a FAILURE has FAILED.
+var findingResults = []string{resultWarning, "FAILURE", resultSkipped}
+
+// readFindings picks the findings of a module's log.
 func readFindings(log json.RawMessage) ([]finding, error) {
 	var entries []struct {
 		Source       string   `json:"src"`
@@ -42,7 +47,7 @@ func readFindings(log json.RawMessage) ([]finding, error) {
 	}
 	var found []finding
 	for _, entry := range entries {
-		if entry.Result == "WARNING" || entry.Result == "FAILURE" {
+		if slices.Contains(findingResults, entry.Result) {
 			found = append(found, finding{entry.Source, entry.Result, entry.Message, entry.Requirements})
 		}
 	}

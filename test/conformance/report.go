@@ -51,14 +51,21 @@ func (r *report) print(format string, arguments ...any) {
 	_, _ = fmt.Fprintf(r.out, format, arguments...)
 }
 
-// conclude counts the results, and fails unless each was expected.
-func (r *report) conclude() error {
+// conclude counts the results, and fails unless each was expected and, when
+// nothing was left out of the run, each expectation was met.
+func (r *report) conclude(everything bool) error {
 	if len(r.outcomes) == 0 {
 		return errors.New("no module was run: the names or patterns of MODULES match none")
 	}
 	r.print("\n%d modules: %s\n", len(r.outcomes), count(r.outcomes))
+	if everything {
+		for _, expectation := range stale(r.expectations, r.outcomes) {
+			r.faults++
+			r.print("expected.json: no module was about %s in %s, %s: remove the entry\n", expectation.Module, expectation.Plan, expectation.Result)
+		}
+	}
 	if r.faults > 0 {
-		return fmt.Errorf("%d of %d modules did not end as expected", r.faults, len(r.outcomes))
+		return fmt.Errorf("%d results of %d modules are not as expected.json has them", r.faults, len(r.outcomes))
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ const (
 func openSuite(ctx context.Context, address, token string) (*suite, error) {
 	base, err := url.Parse(address)
 	if err != nil || base.Scheme != "https" || base.Host == "" {
-		return nil, fmt.Errorf("the suite's address %q is not https://host:port; start the suite as test/conformance/README.md says, then: make conformance SUITE=https://host:port", address)
+		return nil, fmt.Errorf("the suite's address is %q, not https://host:port: start the suite as test/conformance/README.md says, then make conformance SUITE=https://host:port", address)
 	}
 	s := &suite{base: "https://" + base.Host + strings.TrimRight(base.Path, "/"), token: token, client: suiteClient()}
 	var info struct{ Version, Revision string }
