@@ -39,19 +39,13 @@ type suiteResource struct {
 	Details json.RawMessage `json:"richAuthorizationRequest,omitempty"`
 }
 
-// alias makes the suite's addresses of a plan known before it runs.
-func alias(plan plan) string { return "fapi-operator-" + plan.Name }
-
-// baseURL is where the suite's endpoints of a plan are.
-func (s *suite) baseURL(plan plan) string { return s.base + "/test/a/" + alias(plan) }
-
 // authorizationDetails are asked for in the plans with authorization_details (RFC 9396).
 const authorizationDetails = `[{"type": "accounts", "actions": ["read"]}]`
 
-func (s *server) configuration(plan plan) (configuration, error) {
+func (s *server) configuration(plan plan, alias string) (configuration, error) {
 	browser := browser{issuer: s.issuer, person: s.person}
 	made := configuration{
-		Alias: alias(plan), Description: plan.Name,
+		Alias: alias, Description: plan.Name,
 		Server:   suiteServer{s.issuer + "/.well-known/" + wellKnown(plan.Variant)},
 		Resource: suiteResource{URL: s.resourceURL(plan.Variant)},
 		Browser:  browser.usual(), Override: browser.special(),

@@ -45,7 +45,7 @@ func (r *runner) runPlan(ctx context.Context, plan plan) error {
 	if err := r.server.register(ctx, plan, r.suite.baseURL(plan)); err != nil {
 		return err
 	}
-	configuration, err := r.server.configuration(plan)
+	configuration, err := r.server.configuration(plan, r.suite.alias(plan))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,8 @@ type suite struct {
 	token   string
 	client  *http.Client
 	version string
+	// run is part of every alias, so that two runs do not interrupt each other.
+	run string
 }
 
 const (
@@ -49,7 +52,7 @@ func openSuite(ctx context.Context, address, token string) (*suite, error) {
 	if err != nil || base.Scheme != "https" || base.Host == "" {
 		return nil, fmt.Errorf("the suite's address is %q, not https://host:port: start the suite as test/conformance/README.md says, then make conformance SUITE=https://host:port", address)
 	}
-	s := &suite{base: "https://" + base.Host + strings.TrimRight(base.Path, "/"), token: token, client: suiteClient()}
+	s := &suite{base: "https://" + base.Host + strings.TrimRight(base.Path, "/"), token: token, client: suiteClient(), run: strings.ToLower(rand.Text()[:8])}
 	var info struct{ Version, Revision string }
 	if err := s.call(ctx, http.MethodGet, "/api/server", nil, nil, &info); err != nil {
 		return nil, fmt.Errorf("reach the suite: %w", err)
@@ -66,6 +69,12 @@ func suiteClient() *http.Client {
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 	}
 }
+
+// alias makes the suite's addresses of a plan known before it runs.
+func (s *suite) alias(plan plan) string { return "fapi-operator-" + s.run + "-" + plan.Name }
+
+// baseURL is where the suite's endpoints of a plan are.
+func (s *suite) baseURL(plan plan) string { return s.base + "/test/a/" + s.alias(plan) }
 
 // suiteModule is a module of a plan, with the variants that the plan gives it.
 type suiteModule struct {
