@@ -46,6 +46,12 @@ func newAuthority() (*authority, error) {
 // pem is the authority's certificate.
 func (a *authority) pem() []byte { return certificatePEM(a.certificate) }
 
+func (a *authority) pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.certificate)
+	return pool
+}
+
 // issueServer issues the certificate of a server at the host name and the address.
 func (a *authority) issueServer(host string, address net.IP) (pair, error) {
 	template := newTemplate(host)

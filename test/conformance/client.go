@@ -49,16 +49,19 @@ func (p party) redirectURI(base string) string {
 // register registers both clients of a plan, whose endpoints of the suite are below base.
 func (s *server) register(ctx context.Context, plan plan, base string) error {
 	for _, party := range s.parties {
-		clientID := party.clientID(plan)
-		_, err := s.registrar.Register(ctx, clientID, registration.Request{
-			Owner:      registration.Owner{Installation: "conformance", Namespace: "suite", Name: clientID},
-			Generation: 1, Metadata: s.metadata(party, plan, base),
-		})
-		if err != nil {
+		if err := s.put(ctx, s.metadata(party, plan, base)); err != nil {
 			return fmt.Errorf("plan %s: %w", plan.Name, err)
 		}
 	}
 	return nil
+}
+
+func (s *server) put(ctx context.Context, metadata registration.Metadata) error {
+	_, err := s.registrar.Register(ctx, metadata.ClientID, registration.Request{
+		Owner:      registration.Owner{Installation: "conformance", Namespace: "suite", Name: metadata.ClientID},
+		Generation: 1, Metadata: metadata,
+	})
+	return err
 }
 
 func (s *server) metadata(party party, plan plan, base string) registration.Metadata {
@@ -78,7 +81,7 @@ func (s *server) metadata(party party, plan plan, base string) registration.Meta
 		metadata.TLSClientAuthTrustAnchors = string(s.authority.pem())
 	}
 	if variant.usesAssertions() || variant.signsRequests() {
-		metadata.JWKS = party.publicKeys()
+		metadata.JWKS = publicKeys(party.key)
 	}
 	if variant.usesDPoP() {
 		metadata.DPoPBoundAccessTokens = new(true)
@@ -92,8 +95,8 @@ func (s *server) metadata(party party, plan plan, base string) registration.Meta
 	return metadata
 }
 
-func (p party) publicKeys() json.RawMessage {
-	return fmt.Appendf(nil, `{"keys":[%s]}`, p.key.Public().JSON())
+func publicKeys(key *jose.SigningKey) json.RawMessage {
+	return fmt.Appendf(nil, `{"keys":[%s]}`, key.Public().JSON())
 }
 
 func (p party) privateKeys() (json.RawMessage, error) {

@@ -31,6 +31,7 @@ type server struct {
 	person      fapitest.Person
 	registrar   *registrar.Registrar
 	parties     [2]party
+	accounts    accountsAPI
 
 	folder  string
 	logFile string
@@ -69,10 +70,17 @@ func startServer(ctx context.Context, settings settings) (started *server, err e
 	}
 	s.issuer = fmt.Sprintf("https://%s:%d", settings.host, s.ports.Public)
 	s.mtlsBaseURL = fmt.Sprintf("https://%s:%d", settings.host, s.ports.MTLS)
-	if err := s.writeFiles(settings); err != nil {
+	serving, err := s.makeAuthority(settings)
+	if err != nil {
 		return nil, err
 	}
-	return s, s.start(ctx)
+	if err := s.writeFiles(settings, serving); err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.startAccounts(ctx, settings, serving)
 }
 
 func (s *server) compile(ctx context.Context) error {
@@ -117,7 +125,7 @@ func (s *server) stop() {
 	if s.process != nil {
 		ended = s.process.Stop()
 	}
-	if err := errors.Join(ended, os.RemoveAll(s.folder)); err != nil {
+	if err := errors.Join(s.accounts.stop(), ended, os.RemoveAll(s.folder)); err != nil {
 		fmt.Fprintln(os.Stderr, "conformance: clean up:", err)
 	}
 }
@@ -153,7 +161,7 @@ store:
   sqlite: {path: {{.Folder}}/authserver.db}
 keyEncryptionKeyFile: {{.Folder}}/key-encryption-key
 users: {file: {{.Folder}}/users.yaml}
-defaultResource: https://api.bank.example
+defaultResource: {{.Resource}}
 scopes:
   openid: {description: Know who you are}
   offline_access: {description: Keep access when you are away}
@@ -178,15 +186,11 @@ var usersFile = template.Must(template.New("users.yaml").Parse(`users:
     zoneinfo: Europe/London
 `))
 
-func (s *server) writeFiles(settings settings) error {
-	serving, err := s.makeAuthority(settings)
-	if err != nil {
-		return err
-	}
+func (s *server) writeFiles(settings settings, serving pair) error {
 	var config, users bytes.Buffer
 	if err := errors.Join(
 		configurationFile.Execute(&config, map[string]any{
-			"Issuer": s.issuer, "MTLSBaseURL": s.mtlsBaseURL, "Listen": settings.listen, "Folder": s.folder, "RegistrarURI": registrarURI,
+			"Issuer": s.issuer, "MTLSBaseURL": s.mtlsBaseURL, "Listen": settings.listen, "Folder": s.folder, "RegistrarURI": registrarURI, "Resource": accountsResource,
 			"Public": s.ports.Public, "MTLS": s.ports.MTLS, "Private": s.ports.Private, "Health": s.ports.Health,
 		}),
 		usersFile.Execute(&users, map[string]any{"Username": s.person.Username, "PasswordHash": interaction.HashPassword(s.person.Password)}),
@@ -237,9 +241,13 @@ func (s *server) connectRegistrar() error {
 }
 
 // resourceURL is the protected resource that the suite calls with access tokens:
-// where a certificate is presented when tokens are bound to it.
+// userinfo where there is an openid scope, at the listener that asks for the
+// certificate to which tokens are bound; the accounts API otherwise.
 func (s *server) resourceURL(v variant) string {
-	if v.usesDPoP() {
+	switch {
+	case !v.usesOpenID():
+		return s.accounts.url
+	case v.usesDPoP():
 		return s.issuer + "/userinfo"
 	}
 	return s.mtlsBaseURL + "/userinfo"
