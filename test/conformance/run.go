@@ -62,8 +62,11 @@ func (r *runner) runPlan(ctx context.Context, plan plan) error {
 			return fmt.Errorf("plan %s: %w", plan.Name, errors.Join(err, r.server.alive()))
 		}
 		r.report.add(outcome)
+		if err := r.server.alive(); err != nil {
+			return err
+		}
 	}
-	return r.server.alive()
+	return nil
 }
 
 func (r *runner) chosen(module suiteModule) bool {
