@@ -33,6 +33,7 @@ type settings struct {
 	logs       string
 	host       string
 	listen     string
+	nonces     string
 	parallel   int
 }
 
@@ -48,6 +49,7 @@ func readSettings() settings {
 	flag.StringVar(&s.logs, "logs", os.Getenv("LOGS"), "folder to write each module's log to, in JSON")
 	flag.StringVar(&s.host, "host", environment("SERVER_HOST", "localhost"), "host name at which the suite reaches this machine")
 	flag.StringVar(&s.listen, "listen", environment("SERVER_LISTEN", "127.0.0.1"), "IP address at which the server listens")
+	flag.StringVar(&s.nonces, "dpop-nonces", environment("DPOP_NONCES", "off"), "whether the server demands DPoP nonces: off or required")
 	flag.IntVar(&s.parallel, "parallel", environmentNumber("PARALLEL", 1), "plans that run at the same time")
 	flag.Parse()
 	s.plans, s.modules = split(*plans), split(*modules)
@@ -101,7 +103,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if settings.results != "" {
-		if err := report.writeResults(ctx, settings.results, suite.version, plans); err != nil {
+		if err := report.writeResults(ctx, settings, suite.version, plans); err != nil {
 			return err
 		}
 	}

@@ -86,13 +86,13 @@ func count(outcomes []outcome) string {
 }
 
 // writeResults writes the tables of results as a Markdown file.
-func (r *report) writeResults(ctx context.Context, path, suiteVersion string, groups []group) error {
+func (r *report) writeResults(ctx context.Context, settings settings, suiteVersion string, groups []group) error {
 	commit, err := ourCommit(ctx)
 	if err != nil {
 		return err
 	}
-	text := r.results(heading{suiteVersion, commit, time.Now()}, groups)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+	text := r.results(heading{suiteVersion, commit, settings.nonces, time.Now()}, groups)
+	if err := os.WriteFile(settings.results, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("write the results: %w", err)
 	}
 	return nil
@@ -109,15 +109,15 @@ func ourCommit(ctx context.Context) (string, error) {
 
 // heading says what the results are of.
 type heading struct {
-	suite, commit string
-	when          time.Time
+	suite, commit, nonces string
+	when                  time.Time
 }
 
 func (r *report) results(about heading, groups []group) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# Results of the OpenID Foundation's conformance suite\n\n")
 	fmt.Fprintf(&text, "Written by a run; README.md tells how to have another one.\n\n")
-	fmt.Fprintf(&text, "- Suite: %s\n- Server: commit %s\n- Date: %s\n- %d modules: %s\n", about.suite, about.commit, about.when.UTC().Format(time.DateOnly), len(r.outcomes), count(r.outcomes))
+	fmt.Fprintf(&text, "- Suite: %s\n- Server: commit %s; DPoP nonces %s\n- Date: %s\n- %d modules: %s\n", about.suite, about.commit, about.nonces, about.when.UTC().Format(time.DateOnly), len(r.outcomes), count(r.outcomes))
 	fmt.Fprintf(&text, "\nModule names are without their prefix `%s`. An empty cell: the module is not part of the plan.\n", modulePrefix)
 	for _, group := range groups {
 		r.table(&text, group)

@@ -61,9 +61,9 @@ func TestResultsAreATableOfWhatWasRun(t *testing.T) {
 	report.add(outcome{Plan: "sp-a", Module: "m", Result: resultPassed})
 	report.add(outcome{Plan: "sp-a", Module: "n", Result: resultSkipped})
 	report.add(outcome{Plan: "sp-b", Module: "o", Result: resultFailed})
-	text := report.results(heading{"5.2.4", "abcdef", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, groups)
+	text := report.results(heading{"5.2.4", "abcdef", "off", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}, groups)
 	for _, want := range []string{
-		"- Suite: 5.2.4\n- Server: commit abcdef\n- Date: 2026-01-02\n- 4 modules: 1 PASSED, 1 REVIEW, 1 SKIPPED, 1 FAILED\n",
+		"- Suite: 5.2.4\n- Server: commit abcdef; DPoP nonces off\n- Date: 2026-01-02\n- 4 modules: 1 PASSED, 1 REVIEW, 1 SKIPPED, 1 FAILED\n",
 		"## Security Profile\n\n| module | sp-a | sp-b |\n|---|---|---|\n| m | PASSED | REVIEW |\n| n | SKIPPED |  |\n| o |  | FAILED |\n",
 		"- n, SKIPPED: there is none\n", "- o, FAILED: not expected\n",
 	} {

@@ -166,6 +166,7 @@ scopes:
   openid: {description: Know who you are}
   offline_access: {description: Keep access when you are away}
   accounts: {description: See your accounts}
+dpop: {nonces: "{{.Nonces}}"}
 log: {level: info, format: text}
 `))
 
@@ -190,7 +191,7 @@ func (s *server) writeFiles(settings settings, serving pair) error {
 	var config, users bytes.Buffer
 	if err := errors.Join(
 		configurationFile.Execute(&config, map[string]any{
-			"Issuer": s.issuer, "MTLSBaseURL": s.mtlsBaseURL, "Listen": settings.listen, "Folder": s.folder, "RegistrarURI": registrarURI, "Resource": accountsResource,
+			"Issuer": s.issuer, "MTLSBaseURL": s.mtlsBaseURL, "Listen": settings.listen, "Folder": s.folder, "RegistrarURI": registrarURI, "Resource": accountsResource, "Nonces": settings.nonces,
 			"Public": s.ports.Public, "MTLS": s.ports.MTLS, "Private": s.ports.Private, "Health": s.ports.Health,
 		}),
 		usersFile.Execute(&users, map[string]any{"Username": s.person.Username, "PasswordHash": interaction.HashPassword(s.person.Password)}),
