@@ -92,6 +92,9 @@ func (s *server) metadata(party party, plan plan, base string) registration.Meta
 	if variant.signsResponses() {
 		metadata.ResponseModes = []string{oauth.ResponseModeJWT}
 	}
+	if variant.usesDetails() {
+		metadata.AuthorizationDetailsTypes = []string{detailsType}
+	}
 	return metadata
 }
 

@@ -39,9 +39,6 @@ type suiteResource struct {
 	Details json.RawMessage `json:"richAuthorizationRequest,omitempty"`
 }
 
-// authorizationDetails are asked for in the plans with authorization_details (RFC 9396).
-const authorizationDetails = `[{"type": "accounts", "actions": ["read"]}]`
-
 func (s *server) configuration(plan plan, alias string) (configuration, error) {
 	browser := browser{issuer: s.issuer, person: s.person}
 	made := configuration{

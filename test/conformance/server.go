@@ -166,6 +166,8 @@ scopes:
   openid: {description: Know who you are}
   offline_access: {description: Keep access when you are away}
   accounts: {description: See your accounts}
+authorizationDetailsTypes:
+  {{.DetailsType}}: {description: Read your accounts, schemaFile: {{.Folder}}/details.json}
 dpop: {nonces: "{{.Nonces}}"}
 log: {level: info, format: text}
 `))
@@ -191,7 +193,8 @@ func (s *server) writeFiles(settings settings, serving pair) error {
 	var config, users bytes.Buffer
 	if err := errors.Join(
 		configurationFile.Execute(&config, map[string]any{
-			"Issuer": s.issuer, "MTLSBaseURL": s.mtlsBaseURL, "Listen": settings.listen, "Folder": s.folder, "RegistrarURI": registrarURI, "Resource": accountsResource, "Nonces": settings.nonces,
+			"Issuer": s.issuer, "MTLSBaseURL": s.mtlsBaseURL, "Listen": settings.listen, "Folder": s.folder,
+			"RegistrarURI": registrarURI, "Resource": accountsResource, "DetailsType": detailsType, "Nonces": settings.nonces,
 			"Public": s.ports.Public, "MTLS": s.ports.MTLS, "Private": s.ports.Private, "Health": s.ports.Health,
 		}),
 		usersFile.Execute(&users, map[string]any{"Username": s.person.Username, "PasswordHash": interaction.HashPassword(s.person.Password)}),
@@ -203,6 +206,7 @@ func (s *server) writeFiles(settings settings, serving pair) error {
 		s.write("tls.crt", serving.certificate), s.write("tls.key", serving.key),
 		s.write("key-encryption-key", []byte(keys.GenerateKeyEncryptionKey())),
 		s.write("authserver.yaml", config.Bytes()), s.write("users.yaml", users.Bytes()),
+		s.write("details.json", []byte(detailsSchema)),
 	); err != nil {
 		return err
 	}
