@@ -97,11 +97,15 @@ func describe(t *testing.T, registered *fapitest.Registered) client {
 // OpenID Connect has as default, which FAPI forbids.
 func clientMetadata(registered *fapitest.Registered) map[string]any {
 	algorithm := registered.SigningKey.Algorithm()
-	return map[string]any{
+	metadata := map[string]any{
 		"id_token_signed_response_alg":      algorithm,
 		"authorization_signed_response_alg": algorithm,
 		"use_mtls_endpoint_aliases":         registered.Certificate != nil,
 	}
+	if signed := registered.Metadata.IntrospectionSignedResponseAlg; signed != "" {
+		metadata["introspection_signed_response_alg"] = signed
+	}
+	return metadata
 }
 
 // privateKey is a jose.SigningKey or jose.DecryptionKey.

@@ -32,6 +32,7 @@ async function run(registered) {
   const app = await connect(world.issuer, client, credentials)
   const first = await logIn(app)
   const seen = { tokens: first.tokens, userinfo: await app.userInfo(first.tokens.access_token, first.tokens.claims.sub) }
+  seen.introspected = await app.introspect(first.tokens.access_token)
   seen.refreshed = await app.refresh(first.tokens.refresh_token)
   seen.userinfoOfRefreshed = await app.userInfo(seen.refreshed.access_token, first.tokens.claims.sub)
   seen.refused = {
@@ -39,6 +40,7 @@ async function run(registered) {
     ...(await replay(app, first)),
     ...(await revoke(app)),
   }
+  seen.introspectedAfterReplay = await app.introspect(first.tokens.access_token)
   seen.noticed = await forge(app, client)
   seen.clientCredentials = await app.clientCredentials('accounts')
   await app.revoke(seen.clientCredentials.access_token)

@@ -24,6 +24,9 @@ type result struct {
 	Refreshed           tokens         `json:"refreshed"`
 	UserInfoOfRefreshed map[string]any `json:"userinfoOfRefreshed"`
 	ClientCredentials   tokens         `json:"clientCredentials"`
+	// Introspected is what introspection tells of the first access token.
+	Introspected            map[string]any `json:"introspected"`
+	IntrospectedAfterReplay map[string]any `json:"introspectedAfterReplay"`
 	// Refused is what the server answered to what it has to refuse.
 	Refused map[string]refusal `json:"refused"`
 	// Noticed are the library's error codes for forged authorization responses.
@@ -111,6 +114,12 @@ func check(t *testing.T, server *fapitest.Server, client *fapitest.Registered, g
 		t.Run("tokens by "+name, func(t *testing.T) { checkBinding(t, client, issued) })
 	}
 	checkPerson(t, server, client, got)
+	if got.Introspected["active"] != true || got.Introspected["client_id"] != client.ClientID || got.Introspected["cnf"] == nil {
+		t.Errorf("of an access token in force is told %v", got.Introspected)
+	}
+	if got.IntrospectedAfterReplay["active"] != false {
+		t.Errorf("after its code was replayed, of an access token is told %v", got.IntrospectedAfterReplay)
+	}
 	if got.Refreshed.RefreshToken != "" && got.Refreshed.RefreshToken != got.Tokens.RefreshToken {
 		t.Error("the refresh token was rotated (FAPI 2.0 Security Profile, 5.3.2.1-9)")
 	}

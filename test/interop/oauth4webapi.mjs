@@ -78,6 +78,11 @@ class Client {
     return library.processClientCredentialsResponse(this.server, this.me, response)
   }
 
+  async introspect(token) {
+    const response = await library.introspectionRequest(this.server, this.me, this.authentication, token, this.transport)
+    return library.processIntrospectionResponse(this.server, this.me, response, this.opening)
+  }
+
   async revoke(token) {
     const response = await library.revocationRequest(this.server, this.me, this.authentication, token, this.transport)
     return library.processRevocationResponse(response)

@@ -62,6 +62,10 @@ class Client {
     return library.clientCredentialsGrant(this.config, { scope }, this.sender)
   }
 
+  introspect(token) {
+    return library.tokenIntrospection(this.config, token)
+  }
+
   revoke(token) {
     return library.tokenRevocation(this.config, token)
   }

@@ -44,7 +44,8 @@ func profiles() map[string]fapitest.Profile {
 	return all
 }
 
-// add names the profile, and has the server sign with the client's algorithm too.
+// add names the profile, and has the server sign with the client's algorithm too:
+// introspection's answers to clients that sign their requests.
 func add(all map[string]fapitest.Profile, profile fapitest.Profile) {
 	binding, request, response := "mTLS", "plain", "plain"
 	if profile.DPoP {
@@ -58,6 +59,9 @@ func add(all map[string]fapitest.Profile, profile fapitest.Profile) {
 	}
 	profile.Change = func(metadata *registration.Metadata) {
 		metadata.IDTokenSignedResponseAlg = string(profile.Algorithm)
+		if profile.Signed {
+			metadata.IntrospectionSignedResponseAlg = string(profile.Algorithm)
+		}
 		if profile.JARM {
 			metadata.AuthorizationSignedResponseAlg = string(profile.Algorithm)
 		}
