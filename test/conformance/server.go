@@ -177,16 +177,25 @@ var usersFile = template.Must(template.New("users.yaml").Parse(`users:
 - username: {{.Username}}
   passwordHash: {{.PasswordHash}}
   claims:
-    name: Alice Example
+    name: Alice Mary Example
     given_name: Alice
+    middle_name: Mary
     family_name: Example
+    nickname: Al
+    preferred_username: alice
+    profile: https://people.bank.example/alice
+    picture: https://people.bank.example/alice.png
+    website: https://alice.example
     email: alice@bank.example
     email_verified: true
+    gender: female
+    birthdate: "1980-02-29"
+    zoneinfo: Europe/London
+    locale: en-GB
     phone_number: "+442079460000"
     phone_number_verified: true
-    birthdate: "1980-02-29"
-    locale: en-GB
-    zoneinfo: Europe/London
+    address: {street_address: 1 Example Street, locality: London, region: Greater London, postal_code: EC1A 1AA, country: United Kingdom}
+    updated_at: 1700000000
 `))
 
 func (s *server) writeFiles(settings settings, serving pair) error {
