@@ -62,7 +62,7 @@ func New(ctx context.Context, config Config) (*Guard, error) {
 func (c Config) check() error {
 	switch {
 	case c.Issuer == "" || c.Resource == "" || len(c.BaseURLs) == 0 || c.Now == nil || c.Log == nil:
-		return errors.New("Issuer, Resource, BaseURLs, Now and Log are required")
+		return errors.New("the Config lacks one of Issuer, Resource, BaseURLs, Now and Log")
 	case c.Introspection == nil && !c.RevocationUnchecked:
 		return errors.New("state how revoked access tokens are recognized: Introspection, or RevocationUnchecked to accept them until they expire")
 	case c.Introspection != nil && c.RevocationUnchecked:
