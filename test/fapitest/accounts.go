@@ -92,6 +92,9 @@ func serve(t testing.TB, listener net.Listener, server *http.Server) {
 	})
 }
 
+// StepAccounts is the step at the accounts API.
+const StepAccounts = "accounts"
+
 // GetAccounts calls the accounts API with the access token.
 func (c *Client) GetAccounts(ctx context.Context, address, accessToken string) (map[string]any, error) {
 	header, err := c.proofHeader(http.MethodGet, address, accessToken)
@@ -100,5 +103,5 @@ func (c *Client) GetAccounts(ctx context.Context, address, accessToken string) (
 	}
 	header.Set("Authorization", c.scheme()+" "+accessToken)
 	var found map[string]any
-	return found, c.callJSON(ctx, call{step: "accounts", method: http.MethodGet, url: address, header: header, mutual: c.bindsToCertificate()}, http.StatusOK, &found)
+	return found, c.callJSON(ctx, call{step: StepAccounts, method: http.MethodGet, url: address, header: header, mutual: c.bindsToCertificate()}, http.StatusOK, &found)
 }

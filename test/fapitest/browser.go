@@ -143,6 +143,29 @@ func (p *Page) Text() string {
 	return strings.Join(words, " ")
 }
 
+// defined is what the page's list of definitions says of a term; "" if nothing.
+func (p *Page) defined(term string) string {
+	if p.document == nil {
+		return ""
+	}
+	for node := range p.document.Descendants() {
+		if node.Data == "dt" && textOf(node) == term && node.NextSibling != nil {
+			return textOf(node.NextSibling)
+		}
+	}
+	return ""
+}
+
+func textOf(node *html.Node) string {
+	var text strings.Builder
+	for inner := range node.Descendants() {
+		if inner.Type == html.TextNode {
+			text.WriteString(inner.Data)
+		}
+	}
+	return text.String()
+}
+
 func (p *Page) element(id string) *html.Node {
 	if p.document == nil {
 		return nil

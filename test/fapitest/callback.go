@@ -58,10 +58,14 @@ func (c *Client) checkCallback(authorization *Authorization, callback Callback) 
 	case callback.Code == "" && callback.Error == "":
 		return mustBeRefused("the authorization response has neither code nor error")
 	}
-	if callback.Error != "" {
-		return &CallbackError{Callback: callback}
+	if callback.Error == "" {
+		return nil
 	}
-	return nil
+	refused := &CallbackError{Callback: callback}
+	if err := refused.check(); err != nil {
+		return err
+	}
+	return c.judged(refused)
 }
 
 // openResponse verifies a JARM response (JARM, 2.4).

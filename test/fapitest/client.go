@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -29,6 +30,9 @@ type Client struct {
 	Now   func() time.Time
 	// Misbehave is how the client departs from what is right.
 	Misbehave Misbehave
+	// Judge looks at every refusal, beyond what a client can see of it; its error
+	// takes the refusal's place. Nil believes them all.
+	Judge func(Refusal) error
 	// Dial connects; nil connects to the address as it is.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -55,6 +59,9 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	// path was asked, with secrets of which nothing may show.
+	path string
+	sent []string
 }
 
 // send makes the request and reads the answer, whatever it is.
@@ -94,7 +101,10 @@ func (c *Client) exchange(request call, message *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("%s: read the answer: %w", request.step, err)
 	}
-	return answer{status: response.StatusCode, header: response.Header, body: text}, c.keepNonce(request, response)
+	return answer{
+		status: response.StatusCode, header: response.Header, body: text,
+		path: message.URL.Path, sent: secretsOf(request, message.Header),
+	}, c.keepNonce(request, response)
 }
 
 // callJSON makes the request and decodes an answer with the wanted status;
@@ -111,7 +121,7 @@ func (c *Client) callWithHeader(ctx context.Context, request call, status int, i
 		return nil, err
 	}
 	if response.status != status {
-		return response.header, readError(request.step, response)
+		return response.header, c.judged(readError(request.step, response))
 	}
 	if err := json.Unmarshal(response.body, into); err != nil {
 		return response.header, mustBeRefused("%s answers what is not JSON: %v", request.step, err)
@@ -119,9 +129,27 @@ func (c *Client) callWithHeader(ctx context.Context, request call, status int, i
 	return response.header, nil
 }
 
+// refusalError is a refusal, as an error.
+type refusalError interface {
+	error
+	refusal() Refusal
+}
+
+// judged lets Judge look at an error that is a refusal.
+func (c *Client) judged(err error) error {
+	refusal, isRefusal := errors.AsType[refusalError](err)
+	if !isRefusal || c.Judge == nil {
+		return err
+	}
+	if wrong := c.Judge(refusal.refusal()); wrong != nil {
+		return wrong
+	}
+	return err
+}
+
 // With is the same client with other behavior, and connections of its own.
 func (c *Client) With(misbehave Misbehave) *Client {
-	return &Client{Identity: c.Identity, Issuer: c.Issuer, Roots: c.Roots, Now: c.Now, Dial: c.Dial, Misbehave: misbehave}
+	return &Client{Identity: c.Identity, Issuer: c.Issuer, Roots: c.Roots, Now: c.Now, Judge: c.Judge, Dial: c.Dial, Misbehave: misbehave}
 }
 
 // HTTP gives the HTTP client that presents the certificate (mutual), or none.

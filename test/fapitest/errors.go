@@ -1,9 +1,7 @@
 package fapitest
 
 import (
-	"encoding/json"
 	"fmt"
-	"mime"
 	"net/http"
 
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
@@ -12,11 +10,17 @@ import (
 // ErrorResponse is a refusal in JSON (RFC 6749, 5.2).
 type ErrorResponse struct {
 	// Step is the endpoint that refused, as its metadata member.
-	Step        string          `json:"-"`
+	Step string `json:"-"`
+	// Path is the endpoint's.
+	Path        string          `json:"-"`
 	Status      int             `json:"-"`
 	Header      http.Header     `json:"-"`
 	Code        oauth.ErrorCode `json:"error"`
 	Description string          `json:"error_description"`
+	URI         string          `json:"error_uri"`
+
+	// sent are the request's secrets.
+	sent []string
 }
 
 // Error names step, status, code and description.
@@ -48,17 +52,4 @@ func (e *CheckError) Error() string { return "the server's answer must be refuse
 
 func mustBeRefused(format string, arguments ...any) error {
 	return &CheckError{What: fmt.Sprintf(format, arguments...)}
-}
-
-// readError reads a refusal; its form is checked, since a client depends on it.
-func readError(step string, response answer) error {
-	refusal := &ErrorResponse{Step: step, Status: response.status, Header: response.header}
-	mediaType, _, err := mime.ParseMediaType(response.header.Get("Content-Type"))
-	if err != nil || mediaType != "application/json" {
-		return mustBeRefused("%s answers %d as %q, which is not JSON", step, response.status, response.header.Get("Content-Type"))
-	}
-	if err := json.Unmarshal(response.body, refusal); err != nil || refusal.Code == "" {
-		return mustBeRefused("%s answers %d without an error code", step, response.status)
-	}
-	return refusal
 }

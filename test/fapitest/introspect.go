@@ -54,7 +54,7 @@ func (c *Client) introspect(ctx context.Context, token, accept string) (answer, 
 	request.header.Set("Accept", accept)
 	response, err := c.send(ctx, request)
 	if err == nil && response.status != http.StatusOK {
-		return answer{}, readError(StepIntrospect, response)
+		return answer{}, c.judged(readError(StepIntrospect, response))
 	}
 	return response, err
 }

@@ -10,8 +10,9 @@ type Person struct {
 	Denies bool
 }
 
-// Ids of the elements of the login and the consent page.
+// Ids of the elements of the login, the consent and the error page.
 const (
+	idError    = "error"
 	idUsername = "username"
 	idPassword = "password"
 	idLogin    = "login"

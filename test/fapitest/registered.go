@@ -79,7 +79,7 @@ func (s *Server) newClient(t testing.TB, clientID string, profile Profile) *Regi
 			ClientID: clientID, RedirectURI: "https://" + clientID + ".example/callback", Scope: "openid accounts",
 			AuthMethod: profile.AuthMethod, SignsRequests: profile.Signed, WantsJARM: profile.JARM,
 		},
-		Issuer: s.Issuer, Roots: s.Authority.Pool(), Now: s.Clock.Now,
+		Issuer: s.Issuer, Roots: s.Authority.Pool(), Now: s.Clock.Now, Judge: s.judge,
 	}}
 	client.Signer = NewSigner(t, profile.Algorithm)
 	client.SigningKey = wrap(t, client.Signer, profile.Algorithm)

@@ -172,7 +172,7 @@ func (c *Client) revokeOnce(ctx context.Context, token string) error {
 	request.form = form
 	response, err := c.send(ctx, request)
 	if err == nil && response.status != http.StatusOK {
-		return readError(StepRevoke, response)
+		return c.judged(readError(StepRevoke, response))
 	}
 	return err
 }
