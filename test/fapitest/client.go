@@ -33,6 +33,8 @@ type Client struct {
 	// Judge looks at every refusal, beyond what a client can see of it; its error
 	// takes the refusal's place. Nil believes them all.
 	Judge func(Refusal) error
+	// Observe sees every answer as it came, before it is judged; nil looks away.
+	Observe func(Answer)
 	// Dial connects; nil connects to the address as it is.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -62,6 +64,15 @@ type answer struct {
 	// path was asked, with secrets of which nothing may show.
 	path string
 	sent []string
+}
+
+// Answer is an answer as it came.
+type Answer struct {
+	// Step is the endpoint, as its metadata member.
+	Step   string
+	Status int
+	Header http.Header
+	Body   []byte
 }
 
 // send makes the request and reads the answer, whatever it is.
@@ -100,6 +111,9 @@ func (c *Client) exchange(request call, message *http.Request) (answer, error) {
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return answer{}, fmt.Errorf("%s: read the answer: %w", request.step, err)
+	}
+	if c.Observe != nil {
+		c.Observe(Answer{Step: request.step, Status: response.StatusCode, Header: response.Header, Body: text})
 	}
 	return answer{
 		status: response.StatusCode, header: response.Header, body: text,
@@ -149,7 +163,7 @@ func (c *Client) judged(err error) error {
 
 // With is the same client with other behavior, and connections of its own.
 func (c *Client) With(misbehave Misbehave) *Client {
-	return &Client{Identity: c.Identity, Issuer: c.Issuer, Roots: c.Roots, Now: c.Now, Judge: c.Judge, Dial: c.Dial, Misbehave: misbehave}
+	return &Client{Identity: c.Identity, Issuer: c.Issuer, Roots: c.Roots, Now: c.Now, Judge: c.Judge, Observe: c.Observe, Dial: c.Dial, Misbehave: misbehave}
 }
 
 // HTTP gives the HTTP client that presents the certificate (mutual), or none.
