@@ -109,7 +109,7 @@ func newSite(t *testing.T) *site {
 	}
 	s.pages = &Pages{
 		Interactions: database, Sessions: database, Clients: storedClients{database},
-		Users: testUsers(t), Throttle: NewThrottle(), Finish: s.finish,
+		Users: testUsers(t), Throttle: NewThrottle(), Finish: s.finish, Record: func(*http.Request, *oauth.Error) {},
 		Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
 		PathPrefix: "/interaction", ServiceName: "Example Bank", SessionLifetime: testSessionLifetime,
 		DetailsTypes:      testDetailsTypes(t),

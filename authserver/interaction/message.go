@@ -29,8 +29,8 @@ const (
 // or from another site.
 var errStaleForm = errors.New("the form does not belong to the page that was shown")
 
-// renderFailure shows why a page cannot be shown. What is unforeseen goes to the
-// log, and the person learns that it is not their fault.
+// renderFailure shows why a page cannot be shown. What is unforeseen is recorded,
+// and the person learns that it is not their fault.
 func (p *Pages) renderFailure(w http.ResponseWriter, r *http.Request, err error) {
 	spoken := speak(r, nil)
 	switch {
@@ -49,9 +49,7 @@ func (p *Pages) renderFailure(w http.ResponseWriter, r *http.Request, err error)
 
 func (p *Pages) renderUnforeseen(w http.ResponseWriter, r *http.Request, err error) {
 	refusal := oauth.AsError(err)
-	if refusal.Code == oauth.ServerError {
-		p.Log.ErrorContext(r.Context(), "page cannot be shown", "path", r.URL.Path, "error", err)
-	}
+	p.Record(r, refusal)
 	p.RenderError(w, r, refusal.Code.Status(), refusal)
 }
 

@@ -29,6 +29,9 @@ type Pages struct {
 	// with 303. It is called once the person has decided, or at once when the
 	// request forbids to ask (prompt=none).
 	Finish func(w http.ResponseWriter, r *http.Request, outcome Outcome)
+	// Record tells the operator of a refusal, and of what is unforeseen, before
+	// its page is shown.
+	Record func(r *http.Request, refusal *oauth.Error)
 	Now    func() time.Time
 	Log    *slog.Logger
 	// PathPrefix is where Handler is mounted, for example "/interaction".

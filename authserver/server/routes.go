@@ -152,7 +152,7 @@ func (p *parts) authorize(pages *interaction.Pages) http.Handler {
 func (p *parts) pages(base string) *interaction.Pages {
 	pages := &interaction.Pages{
 		Interactions: p.store, Sessions: p.store, Clients: p.clients,
-		Users: p.users, Throttle: interaction.NewThrottle(), Now: p.now, Log: p.log,
+		Users: p.users, Throttle: interaction.NewThrottle(), Record: p.responder.Record, Now: p.now, Log: p.log,
 		PathPrefix: base + pathInteraction, ServiceName: host(p.config.Issuer), ScopeDescriptions: p.config.ScopeDescriptions(),
 		DetailsTypes: p.details, SessionLifetime: p.config.Session.Lifetime, PasswordACR: p.config.Authentication.ACR.Password,
 	}

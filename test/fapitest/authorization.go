@@ -161,7 +161,7 @@ func (c *Client) AuthorizeWith(ctx context.Context, browser *Browser, authorizat
 		return Callback{}, err
 	}
 	if page.Callback == nil {
-		return Callback{}, c.judgePage(&PageError{Page: page})
+		return Callback{}, c.JudgePage(page)
 	}
 	return c.ReadCallback(ctx, authorization, page.Callback)
 }

@@ -27,9 +27,12 @@ func readError(step string, response answer) error {
 	return refusal
 }
 
-// judgePage judges an error page; a login that failed shows the login again, and refuses no request.
-func (c *Client) judgePage(shown *PageError) error {
-	if !shown.Page.Has(idError) {
+// JudgePage is the *PageError of a page that stands where an authorization
+// response was expected, judged as other refusals are if it is an error page. A
+// login that failed shows the login again, and refuses no request.
+func (c *Client) JudgePage(page *Page) error {
+	shown := &PageError{Page: page}
+	if !page.Has(idError) {
 		return shown
 	}
 	if err := shown.check(); err != nil {
