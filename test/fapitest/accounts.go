@@ -50,6 +50,7 @@ func (s *Server) StartAccounts(t testing.TB, clientID string, settings ResourceS
 	}
 	serve(t, listener, &http.Server{
 		Handler: accounts.Handler(guard, "accounts"), TLSConfig: accounts.TLS(s.Authority.Server(t).TLS(t)), ReadHeaderTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(slog.NewTextHandler(s.log, nil), slog.LevelInfo),
 	})
 	return api
 }

@@ -51,32 +51,15 @@ func privateJWK(t *testing.T, client *fapitest.Registered) map[string]any {
 	return members
 }
 
-// nonceSettings are the two ways in which a server treats nonces. What else it
-// demands of proofs is the same, but that at a resource a nonce says in place of
-// iat when a proof was made (RFC 9449, 4.3-11).
-var nonceSettings = map[string]string{"nonces-off": "", "nonces-required": noncesRequired}
-
-// TestDPoPNegative is dpop-negative-tests, at the resource, the token endpoint and PAR.
-func TestDPoPNegative(t *testing.T) {
-	t.Parallel()
-	for name, setting := range nonceSettings {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dpopNegative(t, fapitest.StartServer(t, setting), setting == noncesRequired)
-		})
-	}
-}
-
-func dpopNegative(t *testing.T, server *fapitest.Server, nonceSaysWhen bool) {
+// brokenProofs are the defects of a DPoP proof that every endpoint refuses.
+func brokenProofs(t *testing.T, server *fapitest.Server, client *fapitest.Registered) map[string]fapitest.Misbehave {
 	t.Helper()
-	client := server.Register(t, "dpop-client", keyAndDPoP)
-	tokens := flow(t, server, client.Client)
 	rs256 := fapitest.NewSigner(t, jose.PS256)
 	rs256Key, err := jose.NewSigningKey(rs256, jose.PS256, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	everywhere := map[string]fapitest.Misbehave{
+	return map[string]fapitest.Misbehave{
 		"two-headers": {Header: func(header http.Header) { header.Add("DPoP", header.Get("DPoP")) }},
 		"two-parts":   {SignProof: proofForgery(t, client, nil, fapitest.Forgery{Parts: 2})},
 		"garbage":     {Header: func(header http.Header) { header.Set("DPoP", "garbage") }},
@@ -103,8 +86,31 @@ func dpopNegative(t *testing.T, server *fapitest.Server, nonceSaysWhen bool) {
 		"iat-hour-ago":  {Proof: shift(-time.Hour, "iat")},
 		"iat-in-hour":   {Proof: shift(time.Hour, "iat")},
 		"iat-text":      {Proof: claim("iat", "now")},
-		"jti-reused":    {Proof: claim("jti", "the-same")},
 	}
+}
+
+// nonceSettings are the two ways in which a server treats nonces. What else it
+// demands of proofs is the same, but that at a resource a nonce says in place of
+// iat when a proof was made (RFC 9449, 4.3-11).
+var nonceSettings = map[string]string{"nonces-off": "", "nonces-required": noncesRequired}
+
+// TestDPoPNegative is dpop-negative-tests, at the resource, the token endpoint and PAR.
+func TestDPoPNegative(t *testing.T) {
+	t.Parallel()
+	for name, setting := range nonceSettings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dpopNegative(t, fapitest.StartServer(t, setting), setting == noncesRequired)
+		})
+	}
+}
+
+func dpopNegative(t *testing.T, server *fapitest.Server, nonceSaysWhen bool) {
+	t.Helper()
+	client := server.Register(t, "dpop-client", keyAndDPoP)
+	tokens := flow(t, server, client.Client)
+	everywhere := brokenProofs(t, server, client)
+	everywhere["jti-reused"] = fapitest.Misbehave{Proof: claim("jti", "the-same")}
 	wantUserInfo(t, client.With(fapitest.Misbehave{Proof: claim("jti", "the-same")}), tokens.AccessToken)
 	for name, misbehave := range everywhere {
 		t.Run(name, func(t *testing.T) {
