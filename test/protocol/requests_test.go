@@ -41,6 +41,9 @@ func TestRequestShapes(t *testing.T) {
 		"long-state-and-nonce": {client: plain, change: func(a *fapitest.Authorization) {
 			a.State, a.Nonce = suiteState, suiteNonce
 		}},
+		"offline_access-with-prompt-consent": {client: plain, misbehave: fapitest.Misbehave{
+			PushForm: setting(oauth.ParamPrompt, "consent"),
+		}, change: func(a *fapitest.Authorization) { a.Scope = "openid accounts offline_access" }},
 		"signed-without-client_id": {client: signed, misbehave: fapitest.Misbehave{
 			PushForm: removing(oauth.ParamClientID), TokenForm: removing(oauth.ParamClientID),
 		}},
