@@ -69,7 +69,9 @@ type answer struct {
 // Answer is an answer as it came.
 type Answer struct {
 	// Step is the endpoint, as its metadata member.
-	Step   string
+	Step string
+	// Path is the endpoint's.
+	Path   string
 	Status int
 	Header http.Header
 	Body   []byte
@@ -113,7 +115,7 @@ func (c *Client) exchange(request call, message *http.Request) (answer, error) {
 		return answer{}, fmt.Errorf("%s: read the answer: %w", request.step, err)
 	}
 	if c.Observe != nil {
-		c.Observe(Answer{Step: request.step, Status: response.StatusCode, Header: response.Header, Body: text})
+		c.Observe(Answer{Step: request.step, Path: message.URL.Path, Status: response.StatusCode, Header: response.Header, Body: text})
 	}
 	return answer{
 		status: response.StatusCode, header: response.Header, body: text,

@@ -27,6 +27,12 @@ func readError(step string, response answer) error {
 	return refusal
 }
 
+// JudgeAnswer is the *ErrorResponse of an answer to a request that a test has made
+// by itself, read and judged as other refusals are.
+func (c *Client) JudgeAnswer(given Answer) error {
+	return c.judged(readError(given.Step, answer{status: given.Status, header: given.Header, body: given.Body, path: given.Path}))
+}
+
 // JudgePage is the *PageError of a page that stands where an authorization
 // response was expected, judged as other refusals are if it is an error page. A
 // login that failed shows the login again, and refuses no request.
