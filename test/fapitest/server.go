@@ -21,7 +21,6 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/fapi-operator/fapi-operator/authserver/config"
-	"github.com/fapi-operator/fapi-operator/authserver/keys"
 	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
 	"github.com/fapi-operator/fapi-operator/authserver/registrar"
 	"github.com/fapi-operator/fapi-operator/authserver/server"
@@ -159,8 +158,8 @@ listeners:
   health:
     address: 127.0.0.1:{{.Health}}
 store:
-  sqlite: {path: {{.Directory}}/authserver.db}
-keyEncryptionKeyFile: {{.Directory}}/key-encryption-key
+  sqlite: {path: {{.Directory}}/` + databaseFile + `}
+keyEncryptionKeyFile: {{.Directory}}/` + keyEncryptionKeyFile + `
 users: {file: {{.Directory}}/users.yaml}
 authentication: {acr: {password: ` + PasswordACR + `}}
 trustBundles: {partners: {{.Directory}}/ca.crt}
@@ -183,7 +182,7 @@ func (s *Server) writeFiles(t testing.TB, added []string) {
 	filled := settings{directory, freePort(t), freePort(t), freePort(t), freePort(t)}
 	s.Authority.Server(t).Write(t, directory)
 	testca.WriteFile(t, directory, "ca.crt", s.Authority.PEM())
-	s.KeyEncryptionKeyFile = testca.WriteFile(t, directory, "key-encryption-key", []byte(keys.GenerateKeyEncryptionKey()+"\n"))
+	s.KeyEncryptionKeyFile = writeStore(t, directory)
 	testca.WriteFile(t, directory, "users.yaml", fmt.Appendf(nil,
 		"users:\n- username: %s\n  passwordHash: %s\n  claims: %s\n- username: bob\n  passwordHash: %[2]s\n",
 		s.Person.Username, cheapHash(s.Person.Password), aliceClaims))

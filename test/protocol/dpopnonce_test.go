@@ -94,7 +94,10 @@ func TestNonceDemanded(t *testing.T) {
 	stale := nonceOf(t, client)
 	server.Clock.Advance(11 * time.Minute)
 	tokens := flow(t, server, client)
-	other := fapitest.StartServer(t, noncesRequired)
+	other := fapitest.Prepare(t, noncesRequired)
+	other.ForgetSeed(t)
+	other.Start(t)
+	t.Cleanup(other.Stop)
 	foreign := nonceOf(t, other.Register(t, "dpop-client", keyAndDPoP).Client)
 	for step, call := range callers(t, tokens) {
 		for name, change := range map[string]func(fapitest.Claims){
@@ -237,6 +240,7 @@ func TestNonceIsGoodAtEveryReplica(t *testing.T) {
 	t.Parallel()
 	one := fapitest.StartServer(t, noncesRequired)
 	other := fapitest.Prepare(t, noncesRequired)
+	other.ForgetSeed(t)
 	copyFile(t, one.KeyEncryptionKeyFile, other.KeyEncryptionKeyFile)
 	other.Start(t)
 	t.Cleanup(other.Stop)
