@@ -43,6 +43,8 @@ type Client struct {
 	keys       *jose.KeySet
 	transports map[*tls.Certificate]*http.Client
 	nonces     map[string]string
+	// others are what With has made.
+	others []*Client
 }
 
 // call is one request to an endpoint that authenticates a client or a token.
@@ -165,7 +167,14 @@ func (c *Client) judged(err error) error {
 
 // With is the same client with other behavior, and connections of its own.
 func (c *Client) With(misbehave Misbehave) *Client {
-	return &Client{Identity: c.Identity, Issuer: c.Issuer, Roots: c.Roots, Now: c.Now, Judge: c.Judge, Observe: c.Observe, Dial: c.Dial, Misbehave: misbehave}
+	other := &Client{
+		Identity: c.Identity, Issuer: c.Issuer, Roots: c.Roots, Now: c.Now,
+		Judge: c.Judge, Observe: c.Observe, Dial: c.Dial, Misbehave: misbehave,
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.others = append(c.others, other)
+	return other
 }
 
 // HTTP gives the HTTP client that presents the certificate (mutual), or none.
@@ -204,10 +213,14 @@ func (c *Client) newTransport(certificate *tls.Certificate) *http.Client {
 	}
 }
 
-// Close drops the client's idle connections.
+// Close drops the idle connections, and those of the clients that With has made:
+// a server that is stopped waits for clients that keep theirs.
 func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for _, other := range c.others {
+		other.Close()
+	}
 	for _, transport := range c.transports {
 		transport.CloseIdleConnections()
 	}
