@@ -195,7 +195,10 @@ func TestRequestObjectOutlivesTheEncryptionKey(t *testing.T) {
 // TestKeysAreMeasured: an administrator sees how old the keys are.
 func TestKeysAreMeasured(t *testing.T) {
 	t.Parallel()
-	server := fapitest.StartServer(t)
+	server := fapitest.Prepare(t)
+	server.ForgetSeed(t)
+	server.Start(t)
+	t.Cleanup(server.Stop)
 	client := server.Register(t, "bank.app", keyAndDPoP).Client
 	server.Clock.Advance(time.Hour)
 	_, metrics := get(t, client, server.HealthURL+"/metrics")

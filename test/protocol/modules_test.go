@@ -55,14 +55,6 @@ var suiteModules = map[string][]string{
 	},
 }
 
-// elsewhere are modules and rows for which no test is here yet.
-var elsewhere = []string{
-	"test-claims-parameter-identity-claims", // TestClaimsParameterIdentityClaims
-	"2.6 authorization_details",             // TestAuthorizationDetails
-	"2.10 claims parameter",                 // TestClaimsParameterIdentityClaims
-	"2.11 nonces",                           // TestDPoPNonce
-}
-
 // moduleTests are the tests that hold what a module demands.
 var moduleTests = map[string][]string{
 	"discovery-end-point-verification": {"TestDiscovery", "TestMetadataDocument", "TestJWKS", "TestPublishedKeysAreStrong"},
@@ -104,6 +96,7 @@ var moduleTests = map[string][]string{
 
 	"ensure-authorization-request-without-nonce-success":       {"TestAuthorizationResponse/ensure-authorization-request-without-nonce-success"},
 	"ensure-authorization-request-with-64-char-nonce-success":  {"TestAuthorizationResponse/ensure-authorization-request-with-64-char-nonce-success"},
+	"test-claims-parameter-identity-claims":                    {"TestClaimsParameterIdentityClaims", "TestNothingGoesOutUnasked", "TestMalformedClaimsParameterIsRefused"},
 	"ensure-other-scope-order-succeeds":                        {"TestAuthorizationResponse/ensure-other-scope-order-succeeds"},
 	"ensure-different-nonce-inside-and-outside-request-object": {"TestParametersBesideTheRequestURI/ensure-different-nonce-inside-and-outside-request-object"},
 	"ensure-authorization-request-with-long-nonce":             {"TestAuthorizationResponse/ensure-authorization-request-with-long-nonce"},

@@ -80,6 +80,7 @@ var rowTests = map[string][]string{
 	"2.6 200, JSON, members, expires_in": {"TestResponses/token"},
 	"2.6 length and entropy of tokens":   {"TestEntropy"},
 	"2.6 ID token with openid alone":     {"TestResponses/plain-oauth-has-no-id-token", "TestAuthorizationResponse/without-openid"},
+	"2.6 authorization_details":          {"TestAuthorizationDetails", "TestAuthorizationDetailsAlone", "TestAuthorizationDetailsRefused", "TestAuthorizationDetailsAtTheTokenEndpoint"},
 	"2.6 no-store":                       {"TestResponses/token", "TestResponses/refresh"},
 	"2.6 token_type":                     {"TestResponses/token", "TestResponses/refresh"},
 
@@ -112,6 +113,7 @@ var rowTests = map[string][]string{
 	"2.10 claims, nonce, no claims unasked": {"TestIDToken"},
 	"2.10 algorithm, kid, signature":        {"TestIDToken", "TestHappyFlow"},
 	"2.10 nonce of 0, 64 and 384":           {"TestAuthorizationResponse/ensure-authorization-request-without-nonce-success", "TestAuthorizationResponse/ensure-authorization-request-with-64-char-nonce-success", "TestAuthorizationResponse/ensure-authorization-request-with-long-nonce"},
+	"2.10 claims parameter":                 {"TestClaimsParameterIdentityClaims", "TestNothingGoesOutUnasked"},
 	"2.10 scope in another order":           {"TestAuthorizationResponse/ensure-other-scope-order-succeeds"},
 
 	"2.11 200, Date":                    {"TestResourceRequests"},
@@ -135,6 +137,7 @@ var rowTests = map[string][]string{
 	"2.11 other key, no proof, Bearer":  {"TestDPoPNegative/other-key", "TestDPoPNegative/no-proof", "TestDPoPNegative/as-Bearer", "TestResourceRequestsRefused/scheme-of-other-binding"},
 	"2.11 jti used twice":               {"TestDPoPNegative/jti-reused", "TestRecordedProof", "TestResourceServerRecordedProof"},
 	"2.11 htu of the alias":             {"TestDPoPAccepted/htu-names-mtls-alias", "TestHappyFlow"},
+	"2.11 nonces":                       {"TestHappyFlowWithNonces", "TestNonceDemanded", "TestNonceDemandUsesNothingUp", "TestNonceComesWithEveryAnswer"},
 	"2.11 algorithms of proofs":         {"TestHappyFlow"},
 
 	"2.12 TLS 1.0 and 1.1 refused": {"TestTLSProbes/old-versions", "TestTLS"},
