@@ -41,6 +41,7 @@ func Rules() []RuleText {
 		ruleTexts("authorization request parameters", authorizationQueryRules),
 		ruleTexts("authorization request", authorizationRequestRules),
 		ruleTexts("login", authenticationRules),
+		ruleTexts("login or consent page", pageVisitRules),
 		ruleTexts("DPoP proof", dpopProofRules),
 		ruleTexts("token request", tokenRequestRules),
 		ruleTexts("authorization code: binding", codeBindingRules),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
@@ -29,18 +30,22 @@ const (
 // or from another site.
 var errStaleForm = errors.New("the form does not belong to the page that was shown")
 
-// renderFailure shows why a page cannot be shown. What is unforeseen is recorded,
-// and the person learns that it is not their fault.
+// renderFailure shows why a page cannot be shown, and records it. Of what is
+// unforeseen the person learns that it is not their fault.
 func (p *Pages) renderFailure(w http.ResponseWriter, r *http.Request, err error) {
 	spoken := speak(r, nil)
 	switch {
 	case errors.Is(err, errAnswered):
+		p.Record(r, fapi.CheckPageVisit(fapi.PageVisit{InTime: true, Browser: true}))
 		p.renderNotice(w, r, http.StatusGone, spoken, answeredID, spoken.Answered)
 	case errors.Is(err, errExpired):
+		p.Record(r, fapi.CheckPageVisit(fapi.PageVisit{}))
 		p.renderNotice(w, r, http.StatusGone, spoken, errorID, spoken.Expired)
 	case errors.Is(err, errOtherBrowser):
+		p.Record(r, fapi.CheckPageVisit(fapi.PageVisit{InTime: true}))
 		p.renderNotice(w, r, http.StatusForbidden, spoken, errorID, spoken.OtherBrowser)
 	case errors.Is(err, errStaleForm):
+		p.Record(r, fapi.CheckPageVisit(fapi.PageVisit{InTime: true, Browser: true, Open: true, Readable: true}))
 		p.renderNotice(w, r, http.StatusForbidden, spoken, errorID, spoken.StaleForm)
 	default:
 		p.renderUnforeseen(w, r, err)

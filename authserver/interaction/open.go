@@ -7,7 +7,6 @@ import (
 	"net/url"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
-	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
 
@@ -41,7 +40,7 @@ func readForm(w http.ResponseWriter, r *http.Request, token string) (url.Values,
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxPageFormBytes)
 	if err := r.ParseForm(); err != nil {
-		return nil, oauth.Refuse(oauth.InvalidRequest, "LOCAL-PAGE-FORM", "the form cannot be read, or is too long").WithCause(err)
+		return nil, fapi.CheckPageVisit(fapi.PageVisit{InTime: true, Browser: true, Open: true}).WithCause(err)
 	}
 	if subtle.ConstantTimeCompare([]byte(r.PostForm.Get(tokenField)), []byte(token)) != 1 {
 		return nil, errStaleForm

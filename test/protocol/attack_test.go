@@ -336,6 +336,12 @@ func TestForgedConsent(t *testing.T) {
 			t.Errorf("%s: status %d, callback %v", c.name, got.Status, got.Callback)
 		}
 	}
+	for _, rule := range []string{"LOCAL-PAGE-BROWSER", "LOCAL-PAGE-FORM"} {
+		if _, metrics := get(t, client.Client, server.HealthURL+"/metrics"); !strings.Contains(server.Log(), "rule="+rule+" ") ||
+			!strings.Contains(string(metrics), `rule="`+rule+`"`) {
+			t.Errorf("the attempts are not in log and metrics as %s", rule)
+		}
+	}
 	if got, err := server.Person.Decide(t.Context(), victim, page); err != nil || got.Callback == nil {
 		t.Errorf("the person's own answer: %v, %v", got, err)
 	}
