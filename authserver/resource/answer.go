@@ -17,7 +17,9 @@ func (g *Guard) Protect(next http.Handler, scope ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		access, err := g.Admit(r, scope...)
 		if err != nil {
-			refuse(w, oauth.AsError(err))
+			refusal := oauth.AsError(err)
+			g.Record(r, refusal)
+			refuse(w, refusal)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), accessTokenKey{}, access)))

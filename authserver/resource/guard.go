@@ -37,7 +37,9 @@ type Guard struct {
 	// Proof verifies the request's DPoP proof for the access token and gives the
 	// thumbprint of its key; "" where none was sent.
 	Proof func(r *http.Request, accessToken string) (jkt string, refusal *oauth.Error)
-	Now   func() time.Time
+	// Record tells the operator of a refusal by Protect.
+	Record func(r *http.Request, refusal *oauth.Error)
+	Now    func() time.Time
 }
 
 // Revocation tells whether a verified access token is still good (FAPI 2.0

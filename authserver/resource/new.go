@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/fapi-operator/fapi-operator/authserver/dpop"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
@@ -36,7 +38,10 @@ type Config struct {
 	// resource server; nil remembers those of this process.
 	Replay store.SingleUse
 	Now    func() time.Time
-	Log    *slog.Logger
+	// Log gets every refusal with its rule, and Metrics counts them
+	// (resource_refusals_total, by rule and code); nil counts nothing.
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
 }
 
 // New reads the issuer's metadata and makes a Guard of it. Errors: a Config that
@@ -53,9 +58,13 @@ func New(ctx context.Context, config Config) (*Guard, error) {
 	if err != nil {
 		return nil, fmt.Errorf("protect %s: %w", config.Resource, err)
 	}
+	record, err := config.recorder()
+	if err != nil {
+		return nil, fmt.Errorf("protect %s: %w", config.Resource, err)
+	}
 	return &Guard{
 		Issuer: config.Issuer, Resource: config.Resource, Now: config.Now,
-		Verify: issuer.verify, Revocation: revocation, Proof: config.proof(),
+		Verify: issuer.verify, Revocation: revocation, Proof: config.proof(), Record: record,
 	}, nil
 }
 
@@ -78,6 +87,23 @@ func (c Config) revocation(issuer *issuer) (Revocation, error) {
 		return unchecked{}, nil
 	}
 	return newIntrospector(*c.Introspection, issuer, c)
+}
+
+// recorder logs and counts refusals.
+func (c Config) recorder() (func(*http.Request, *oauth.Error), error) {
+	refusals := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "resource_refusals_total", Help: "Resource requests refused, by rule and OAuth error code.",
+	}, []string{"rule", "code"})
+	if c.Metrics != nil {
+		if err := c.Metrics.Register(refusals); err != nil {
+			return nil, err
+		}
+	}
+	return func(r *http.Request, refusal *oauth.Error) {
+		c.Log.InfoContext(r.Context(), "resource request refused", "resource", c.Resource, "path", r.URL.Path,
+			"code", refusal.Code, "rule", refusal.Rule, "description", refusal.Description, "cause", refusal.Cause)
+		refusals.WithLabelValues(string(refusal.Rule), string(refusal.Code)).Inc()
+	}, nil
 }
 
 // unchecked takes every access token for good.

@@ -21,7 +21,12 @@ type Accounts struct {
 	URL string
 	// Client is the resource server's own registration.
 	Client *Registered
+
+	log func() string
 }
+
+// Log is what the resource server, and its authorization server, have logged.
+func (a *Accounts) Log() string { return a.log() }
 
 // ResourceServer says how a resource server recognizes revoked tokens.
 type ResourceServer struct {
@@ -35,7 +40,7 @@ type ResourceServer struct {
 // StartAccounts registers a resource server and starts it; it ends with the test.
 func (s *Server) StartAccounts(t testing.TB, clientID string, settings ResourceServer) *Accounts {
 	t.Helper()
-	api := &Accounts{Client: s.Register(t, clientID, Profile{
+	api := &Accounts{log: s.Log, Client: s.Register(t, clientID, Profile{
 		AuthMethod: oauth.AuthPrivateKeyJWT, DPoP: true, Change: IntrospectsAccounts,
 	})}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -195,6 +195,9 @@ func wantNoAccounts(t *testing.T, client *fapitest.Client, api *fapitest.Account
 	if !strings.Contains(refusal.Description, rule) {
 		t.Errorf("want %s, got: %v", rule, refusal)
 	}
+	if logged := api.Log(); !strings.Contains(logged, "rule="+rule+" ") {
+		t.Errorf("the resource server's log does not name %s:\n%s", rule, logged)
+	}
 }
 
 func wantStolenTokenRefusedAt(t *testing.T, client *fapitest.Client, api *fapitest.Accounts, accessToken string) {
