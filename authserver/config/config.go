@@ -71,13 +71,16 @@ type Listener struct {
 }
 
 // PrivateListener demands a client certificate that a CA of ClientCAFile issued
-// for one of AllowedClientSANs.
+// for one of AllowedClientSANs or AdministratorSANs. Both lists hold DNS names
+// and URIs, compared whole.
 type PrivateListener struct {
 	Address      string `yaml:"address"`
 	TLS          TLS    `yaml:"tls"`
 	ClientCAFile string `yaml:"clientCAFile"`
-	// AllowedClientSANs are DNS names and URIs, compared whole.
+	// AllowedClientSANs may register clients.
 	AllowedClientSANs []string `yaml:"allowedClientSANs"`
+	// AdministratorSANs may list and revoke grants; empty is nobody.
+	AdministratorSANs []string `yaml:"administratorSANs"`
 }
 
 // HealthListener is a plain HTTP socket.

@@ -120,6 +120,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"no key":                  {"keyFile: /etc/fapi-operator/tls/mtls/tls.key", "keyFile:", "listeners.mtls.tls.keyFile", "missing"},
 		"no client CA":            {"clientCAFile: /etc/fapi-operator/tls/private/ca.crt", "clientCAFile: ''", "listeners.private.clientCAFile", "missing"},
 		"wildcard SAN":            {"- fapi-operator.fapi-system.svc", "- '*.svc'", "listeners.private.allowedClientSANs[0]", "neither a DNS name nor a URI"},
+		"wildcard administrator":  {"- spiffe://cluster.local/ns/fapi-system/sa/fapi-administrator", "- '*'", "listeners.private.administratorSANs[0]", "neither a DNS name nor a URI"},
 		"no database":             {"path: /var/lib/fapi-operator/authserver.db", "path:", "store.sqlite.path", "missing"},
 		"acr with a space":        {"password: urn:bank:acr:password", "password: two words", "authentication.acr.password", "not a value for acr"},
 		"relative resource":       {"defaultResource: https://api.bank.example", "defaultResource: api", "defaultResource", "not an absolute URI"},

@@ -86,6 +86,7 @@ func (r *report) checkListeners(l Listeners) {
 	r.checkTLS("listeners.private.tls", l.Private.TLS)
 	r.required("listeners.private.clientCAFile", l.Private.ClientCAFile, "the path of the PEM file with the CA that issues the operator's certificate")
 	r.checkAllowedClientSANs(l.Private.AllowedClientSANs)
+	r.checkSANs("listeners.private.administratorSANs", l.Private.AdministratorSANs)
 	r.checkAddress("listeners.health.address", l.Health.Address)
 	r.checkDistinct(l)
 }
@@ -128,6 +129,10 @@ func (r *report) checkDistinct(l Listeners) {
 func (r *report) checkAllowedClientSANs(names []string) {
 	const path = "listeners.private.allowedClientSANs"
 	r.unless(len(names) > 0, path, "it is empty, so nobody could register a client", "list the DNS name or URI in the operator's certificate")
+	r.checkSANs(path, names)
+}
+
+func (r *report) checkSANs(path string, names []string) {
 	for i, name := range names {
 		r.unless(isDNSName(name) || isURI(name), indexed(path, i), "it is neither a DNS name nor a URI (wildcards are not known)",
 			"write a DNS name, or a URI such as spiffe://cluster.local/ns/fapi-system/sa/fapi-operator")

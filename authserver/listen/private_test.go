@@ -10,7 +10,10 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
 )
 
-const operatorURI = "spiffe://cluster.local/ns/fapi-system/sa/fapi-operator"
+const (
+	operatorURI      = "spiffe://cluster.local/ns/fapi-system/sa/fapi-operator"
+	administratorURI = "spiffe://cluster.local/ns/fapi-system/sa/fapi-administrator"
+)
 
 // private is a private listener in operation.
 type private struct {
@@ -28,6 +31,7 @@ func newPrivate(t *testing.T) private {
 		TLS:               filesOf(t, p.authority.Server(t)),
 		ClientCAFile:      p.caFile,
 		AllowedClientSANs: []string{"Operator.fapi-system.svc", operatorURI},
+		AdministratorSANs: []string{administratorURI},
 	}, p.clock.now, discard())
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +54,7 @@ func TestOnlyListedCallersReachThePrivateListener(t *testing.T) {
 	}{
 		"listed DNS name":          {p.authority.Issue(t, testca.Leaf{DNS: []string{"operator.fapi-system.svc"}}), "HTTP/2.0 operator.fapi-system.svc"},
 		"listed URI":               {p.authority.Issue(t, testca.Leaf{URIs: []string{operatorURI}}), "HTTP/2.0 " + operatorURI},
+		"listed administrator":     {p.authority.Issue(t, testca.Leaf{URIs: []string{administratorURI}}), "HTTP/2.0 " + administratorURI},
 		"name that is not listed":  {p.authority.Issue(t, testca.Leaf{DNS: []string{"tenant.svc"}}), ""},
 		"listed name as a suffix":  {p.authority.Issue(t, testca.Leaf{DNS: []string{"x.operator.fapi-system.svc"}}), ""},
 		"wildcard over the name":   {p.authority.Issue(t, testca.Leaf{DNS: []string{"*.fapi-system.svc"}}), ""},

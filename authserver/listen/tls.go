@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,8 +45,9 @@ func MTLS(listener config.Listener, now func() time.Time, log *slog.Logger) (*tl
 }
 
 // Private is the TLS of the private listener: a certificate that a CA of
-// ClientCAFile issued for one of AllowedClientSANs, checked at every handshake,
-// resumed ones included.
+// ClientCAFile issued for one of AllowedClientSANs or AdministratorSANs, checked
+// at every handshake, resumed ones included. Which of the two lists a request
+// needs is decided by who serves it.
 func Private(listener config.PrivateListener, now func() time.Time, log *slog.Logger) (*tls.Config, error) {
 	settings, err := serverTLS("private", listener.TLS, now, log)
 	if err != nil {
@@ -56,7 +58,7 @@ func Private(listener config.PrivateListener, now func() time.Time, log *slog.Lo
 		return nil, fmt.Errorf("private listener: %w", err)
 	}
 	settings.ClientAuth = tls.RequireAndVerifyClientCert
-	settings.VerifyConnection = clientGate{listener.AllowedClientSANs}.verify
+	settings.VerifyConnection = clientGate{slices.Concat(listener.AllowedClientSANs, listener.AdministratorSANs)}.verify
 	settings.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		current := settings.Clone()
 		current.ClientCAs = authorities.current()
@@ -99,7 +101,7 @@ func parsePool(contents [][]byte) (*x509.CertPool, error) {
 }
 
 // clientGate decides who may use the private listener.
-type clientGate struct{ allowed []string }
+type clientGate struct{ allowed Names }
 
 // verify runs at every handshake, resumed ones included, after crypto/tls has
 // checked the chain against the authorities of today.
@@ -107,15 +109,19 @@ func (g clientGate) verify(state tls.ConnectionState) error {
 	if len(state.VerifiedChains) == 0 {
 		return errors.New("the caller shows no certificate of listeners.private.clientCAFile")
 	}
-	if caller := state.PeerCertificates[0]; !g.admits(caller) {
-		return fmt.Errorf("the caller's certificate carries none of listeners.private.allowedClientSANs: %s", strings.Join(names(caller), ", "))
+	if caller := state.PeerCertificates[0]; !g.allowed.In(caller) {
+		return fmt.Errorf("the caller's certificate carries none of listeners.private.allowedClientSANs and administratorSANs: %s", strings.Join(names(caller), ", "))
 	}
 	return nil
 }
 
-// admits compares whole names: DNS names without case, URIs as strings.
-func (g clientGate) admits(caller *x509.Certificate) bool {
-	for _, allowed := range g.allowed {
+// Names are DNS names and URIs that certificates are compared with.
+type Names []string
+
+// In tells whether the certificate carries one of the names. Whole names are
+// compared: DNS names without case, URIs as strings.
+func (n Names) In(caller *x509.Certificate) bool {
+	for _, allowed := range n {
 		for _, name := range caller.DNSNames {
 			if strings.EqualFold(name, allowed) {
 				return true
