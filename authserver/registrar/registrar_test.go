@@ -94,11 +94,12 @@ func realServer(t *testing.T) (*register.Handler, *sqlite.Store) {
 	}
 	t.Cleanup(func() { _ = kept.Close() })
 	return &register.Handler{
-		Store:  kept,
-		Limits: fapi.Limits{TrustBundles: []string{"partners"}},
-		Issuer: "https://auth.bank.example",
-		Now:    time.Now,
-		Log:    slog.New(slog.DiscardHandler),
+		Store:   kept,
+		Callers: listen.Names{operator}.In,
+		Limits:  fapi.Limits{TrustBundles: []string{"partners"}},
+		Issuer:  "https://auth.bank.example",
+		Now:     time.Now,
+		Log:     slog.New(slog.DiscardHandler),
 	}, kept
 }
 

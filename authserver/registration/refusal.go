@@ -40,6 +40,7 @@ type Refusal struct {
 
 // Error codes that only the private listener answers.
 const (
+	CallerNotListed      oauth.ErrorCode = "caller_not_listed"
 	ClientNotFound       oauth.ErrorCode = "client_not_found"
 	OwnedByAnother       oauth.ErrorCode = "owned_by_another"
 	PreconditionFailed   oauth.ErrorCode = "precondition_failed"

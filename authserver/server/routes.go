@@ -17,6 +17,7 @@ import (
 	tokenendpoint "github.com/fapi-operator/fapi-operator/authserver/endpoint/token"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/userinfo"
 	"github.com/fapi-operator/fapi-operator/authserver/interaction"
+	"github.com/fapi-operator/fapi-operator/authserver/listen"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/resource"
 	"github.com/fapi-operator/fapi-operator/authserver/token"
@@ -48,7 +49,8 @@ func (p *parts) mtlsRoutes() http.Handler {
 // privateRoutes is what the operator calls.
 func (p *parts) privateRoutes() http.Handler {
 	return &register.Handler{
-		Store: p.store, Limits: p.config.Limits(), Issuer: p.config.Issuer, Now: p.now, Log: p.log,
+		Store: p.store, Callers: listen.Names(p.config.Listeners.Private.AllowedClientSANs).In,
+		Limits: p.config.Limits(), Issuer: p.config.Issuer, Now: p.now, Log: p.log,
 	}
 }
 

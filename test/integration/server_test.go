@@ -51,11 +51,12 @@ func startServer(t *testing.T, limits fapi.Limits) *server {
 		}
 	})
 	s := &server{store: opened, address: "127.0.0.1:0", faults: &faults{next: &register.Handler{
-		Store:  opened,
-		Limits: limits,
-		Issuer: issuer,
-		Now:    time.Now,
-		Log:    slog.New(slog.DiscardHandler),
+		Store:   opened,
+		Callers: listen.Names{operatorSAN}.In,
+		Limits:  limits,
+		Issuer:  issuer,
+		Now:     time.Now,
+		Log:     slog.New(slog.DiscardHandler),
 	}}}
 	s.issueCertificates(t)
 	s.start(t)

@@ -3,10 +3,12 @@ package register
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
 
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
@@ -23,39 +25,33 @@ func (h *Handler) auditWrite(r *http.Request, before, after store.ClientRecord) 
 		event = "client registered"
 	}
 	h.Log.InfoContext(r.Context(), event,
-		"caller", caller(r), "client_id", after.Metadata.ClientID, "owner", after.Owner.String(), "generation", after.Generation,
+		"caller", endpoint.CallerNames(r), "client_id", after.Metadata.ClientID, "owner", after.Owner.String(), "generation", after.Generation,
 		"revision", after.Revision, "previous_revision", before.Revision, "members", changedMembers(before.Metadata, after.Metadata))
 }
 
 func (h *Handler) auditDeletion(r *http.Request, before store.ClientRecord) {
 	h.Log.InfoContext(r.Context(), "client deleted",
-		"caller", caller(r), "client_id", before.Metadata.ClientID, "owner", before.Owner.String(), "previous_revision", before.Revision)
+		"caller", endpoint.CallerNames(r), "client_id", before.Metadata.ClientID, "owner", before.Owner.String(), "previous_revision", before.Revision)
 }
 
-// auditRefusal notes a change that was refused; a refused reading is no news.
-func (h *Handler) auditRefusal(r *http.Request, refused *refusal) {
-	if r.Method != http.MethodPut && r.Method != http.MethodDelete {
+// auditFailure notes what kept a request from being served. A refused reading is
+// no news, unless it is refused for its caller.
+func (h *Handler) auditFailure(r *http.Request, err error) {
+	refusal, ok := errors.AsType[*endpoint.Refusal](err)
+	if err != nil && !ok {
+		h.Log.ErrorContext(r.Context(), "registration request failed", "method", r.Method, "caller", endpoint.CallerNames(r), "cause", err)
+		return
+	}
+	changes := r.Method == http.MethodPut || r.Method == http.MethodDelete
+	if err == nil || !changes && refusal.Status != http.StatusForbidden {
 		return
 	}
 	var rules []oauth.RuleID
-	for _, violation := range refused.body.Violations {
+	for _, violation := range refusal.Body.Violations {
 		rules = append(rules, violation.Rule)
 	}
 	h.Log.InfoContext(r.Context(), "client change refused",
-		"caller", caller(r), "method", r.Method, "client_id", r.PathValue("client_id"), "status", refused.status, "error", refused.body.Code, "rules", rules)
-}
-
-// caller lists the names of the caller's certificate (subjectAltName).
-func caller(r *http.Request) []string {
-	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
-		return nil
-	}
-	certificate := r.TLS.PeerCertificates[0]
-	names := slices.Clone(certificate.DNSNames)
-	for _, uri := range certificate.URIs {
-		names = append(names, uri.String())
-	}
-	return names
+		"caller", endpoint.CallerNames(r), "method", r.Method, "client_id", r.PathValue("client_id"), "status", refusal.Status, "error", refusal.Body.Code, "rules", rules)
 }
 
 // changedMembers names the metadata members whose values differ, sorted.

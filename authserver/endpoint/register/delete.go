@@ -3,30 +3,31 @@ package register
 import (
 	"net/http"
 
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
 // delete removes a client on behalf of its owner, who stands in the query: the
 // content of a DELETE has no defined meaning (RFC 9110, 9.3.5).
-func (h *Handler) delete(r *http.Request) (reply, error) {
+func (h *Handler) delete(r *http.Request) (endpoint.Reply, error) {
 	clientID := r.PathValue("client_id")
 	owner, err := readOwner(r)
 	if err != nil {
-		return reply{}, err
+		return endpoint.Reply{}, err
 	}
 	before, err := h.Store.Client(r.Context(), clientID)
 	if err != nil {
-		return reply{}, refused(err, clientID)
+		return endpoint.Reply{}, refused(err, clientID)
 	}
 	if err := h.Store.DeleteClient(r.Context(), clientID, owner, h.Now()); err != nil {
-		return reply{}, refused(err, clientID)
+		return endpoint.Reply{}, refused(err, clientID)
 	}
 	h.auditDeletion(r, before)
-	return reply{status: http.StatusNoContent}, nil
+	return endpoint.Reply{Status: http.StatusNoContent}, nil
 }
 
 func readOwner(r *http.Request) (registration.Owner, error) {
-	query, err := readQuery(r, "installation", "namespace", "name")
+	query, err := endpoint.ReadQuery(r, "installation", "namespace", "name")
 	if err != nil {
 		return registration.Owner{}, err
 	}

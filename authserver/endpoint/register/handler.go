@@ -1,6 +1,5 @@
 // Package register is the private listener's API, with which the operator
-// registers clients. openapi.yaml describes it. Who may call is decided before:
-// the listener admits certificates of its list alone.
+// registers clients. openapi.yaml describes it.
 package register
 
 import (
@@ -9,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
@@ -17,6 +17,8 @@ import (
 // Handler serves /clients and /clients/{client_id}. All fields are required.
 type Handler struct {
 	Store store.Clients
+	// Callers may register clients.
+	Callers endpoint.Callers
 	// Limits are what the installation allows on top of the rule book.
 	Limits fapi.Limits
 	// Issuer is the server's issuer identifier, told with every record.
@@ -41,14 +43,10 @@ func (h *Handler) route() {
 	h.mux.Handle("GET /clients/{client_id}", h.serve(h.get))
 	h.mux.Handle("DELETE /clients/{client_id}", h.serve(h.delete))
 	h.mux.Handle("GET /clients", h.serve(h.list))
-	h.mux.Handle("/clients/{client_id}", h.serve(methodNotAllowed("GET, HEAD, PUT, DELETE")))
-	h.mux.Handle("/clients", h.serve(methodNotAllowed("GET, HEAD")))
+	h.mux.Handle("/clients/{client_id}", h.serve(endpoint.MethodNotAllowed("GET, HEAD, PUT, DELETE")))
+	h.mux.Handle("/clients", h.serve(endpoint.MethodNotAllowed("GET, HEAD")))
 	h.mux.Handle("/", h.serve(unknownEndpoint))
 }
-
-// action does what a request asks for. Its error is a *refusal, or something
-// unforeseen.
-type action func(r *http.Request) (reply, error)
 
 // record is what is answered about a client: its metadata with the defaults in force.
 func (h *Handler) record(stored store.ClientRecord) registration.Record {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,8 @@ import (
 const (
 	issuer   = "https://auth.bank.example"
 	operator = "spiffe://cluster.local/ns/fapi-system/sa/fapi-operator"
+	// administrator passes the listener, and may not register.
+	administrator = "spiffe://cluster.local/ns/fapi-system/sa/fapi-administrator"
 )
 
 var now = time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -46,7 +49,10 @@ func newAPI(t *testing.T) api {
 	t.Cleanup(func() { _ = store.Close() })
 	log := &bytes.Buffer{}
 	return api{t, &register.Handler{
-		Store:  store,
+		Store: store,
+		Callers: func(caller *x509.Certificate) bool {
+			return slices.ContainsFunc(caller.URIs, func(name *url.URL) bool { return name.String() == operator })
+		},
 		Limits: fapi.Limits{TrustBundles: []string{vectors.TrustBundle}, Scopes: vectors.Scopes(), Resources: vectors.Resources(), AuthorizationDetailsTypes: vectors.AuthorizationDetailsTypes()},
 		Issuer: issuer,
 		Now:    func() time.Time { return now },
@@ -57,10 +63,16 @@ func newAPI(t *testing.T) api {
 // send makes one request as the operator.
 func (a api) send(method, target, body string, header http.Header) *httptest.ResponseRecorder {
 	a.t.Helper()
+	return a.sendAs(operator, method, target, body, header)
+}
+
+// sendAs makes one request as the owner of a certificate with the URI.
+func (a api) sendAs(caller, method, target, body string, header http.Header) *httptest.ResponseRecorder {
+	a.t.Helper()
 	request := httptest.NewRequestWithContext(a.t.Context(), method, target, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
 	maps.Copy(request.Header, header)
-	name, err := url.Parse(operator)
+	name, err := url.Parse(caller)
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -124,6 +124,10 @@ func TestTheDocumentIsServed(t *testing.T) {
 	good := body(t, owner, 1, machine())
 	foreignOwner := "?installation=prod&namespace=team-b&name=payments"
 
+	for method, route := range map[string]string{http.MethodPut: putClient, http.MethodGet: getClient, http.MethodDelete: deleteClient} {
+		see(route, api.sendAs(administrator, method, payments, good, nil))
+	}
+	see(listClients, api.sendAs(administrator, http.MethodGet, "/clients", "", nil))
 	see(getClient, api.send(http.MethodGet, payments, "", nil))
 	see(putClient, api.send(http.MethodPut, payments, good, nil))
 	see(putClient, api.send(http.MethodPut, payments, good, nil))

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
@@ -16,29 +17,29 @@ import (
 )
 
 // put creates or replaces a client, if the rule book admits it.
-func (h *Handler) put(r *http.Request) (reply, error) {
+func (h *Handler) put(r *http.Request) (endpoint.Reply, error) {
 	write, err := readWrite(r)
 	if err != nil {
-		return reply{}, err
+		return endpoint.Reply{}, err
 	}
 	if err := h.admit(write.Metadata); err != nil {
-		return reply{}, err
+		return endpoint.Reply{}, err
 	}
 	before, err := h.Store.Client(r.Context(), write.Metadata.ClientID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return reply{}, err
+		return endpoint.Reply{}, err
 	}
 	write.Now = h.Now()
 	after, created, err := h.Store.PutClient(r.Context(), write)
 	if err != nil {
-		return reply{}, refused(err, write.Metadata.ClientID)
+		return endpoint.Reply{}, refused(err, write.Metadata.ClientID)
 	}
 	h.auditWrite(r, before, after)
 	status := http.StatusOK
 	if created {
 		status = http.StatusCreated
 	}
-	return reply{status, after.Revision, h.record(after)}, nil
+	return endpoint.Reply{Status: status, Revision: after.Revision, Body: h.record(after)}, nil
 }
 
 // admit asks the rule book, whose verdict here is the one that counts.
@@ -47,8 +48,8 @@ func (h *Handler) admit(metadata registration.Metadata) error {
 	if len(violations) == 0 {
 		return nil
 	}
-	refused := refuse(http.StatusUnprocessableEntity, rejectionCode(violations), "the client breaks %d rules; see violations", len(violations))
-	refused.body.Violations = violations
+	refused := endpoint.Refuse(http.StatusUnprocessableEntity, rejectionCode(violations), "the client breaks %d rules; see violations", len(violations))
+	refused.Body.Violations = violations
 	return refused
 }
 
@@ -74,7 +75,7 @@ func readWrite(r *http.Request) (store.ClientWrite, error) {
 	}
 	var request registration.Request
 	if err := registration.Decode(body, &request); err != nil {
-		return write, malformed("%v", err)
+		return write, endpoint.Malformed("%v", err)
 	}
 	if err := checkRequest(r.PathValue("client_id"), &request); err != nil {
 		return write, err
@@ -89,10 +90,10 @@ func checkRequest(clientID string, request *registration.Request) error {
 		return err
 	}
 	if request.Generation < 0 {
-		return malformed("generation is negative; count the owner's changes up from 1")
+		return endpoint.Malformed("generation is negative; count the owner's changes up from 1")
 	}
 	if stated := request.Metadata.ClientID; stated != "" && stated != clientID {
-		return malformed("metadata.client_id differs from the path; leave it out, or write the same")
+		return endpoint.Malformed("metadata.client_id differs from the path; leave it out, or write the same")
 	}
 	request.Metadata.ClientID = clientID
 	return nil
@@ -106,7 +107,7 @@ func checkOwner(owner registration.Owner) error {
 		{"installation", owner.Installation}, {"namespace", owner.Namespace}, {"name", owner.Name},
 	} {
 		if !ownerPart.MatchString(part.value) {
-			return malformed("the owner's %s is missing or malformed; write letters, digits, '-', '.', '_' and ':', at most 253", part.name)
+			return endpoint.Malformed("the owner's %s is missing or malformed; write letters, digits, '-', '.', '_' and ':', at most 253", part.name)
 		}
 	}
 	return nil
@@ -115,14 +116,14 @@ func checkOwner(owner registration.Owner) error {
 func readJSON(r *http.Request) ([]byte, error) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {
-		return nil, refuse(http.StatusUnsupportedMediaType, registration.UnsupportedMediaType, "send the request as application/json")
+		return nil, endpoint.Refuse(http.StatusUnsupportedMediaType, registration.UnsupportedMediaType, "send the request as application/json")
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, registration.MaxBytes+1))
 	if err != nil {
-		return nil, malformed("the request's body ended early")
+		return nil, endpoint.Malformed("the request's body ended early")
 	}
 	if len(body) > registration.MaxBytes {
-		return nil, refuse(http.StatusRequestEntityTooLarge, registration.DocumentTooLarge, "at most %d bytes are read", registration.MaxBytes)
+		return nil, endpoint.Refuse(http.StatusRequestEntityTooLarge, registration.DocumentTooLarge, "at most %d bytes are read", registration.MaxBytes)
 	}
 	return body, nil
 }
@@ -136,11 +137,11 @@ func readPreconditions(header http.Header, write *store.ClientWrite) error {
 	case len(noneMatch)+len(match) == 0:
 		return nil
 	case len(noneMatch)+len(match) > 1:
-		return malformed("send one of If-Match and If-None-Match, once")
+		return endpoint.Malformed("send one of If-Match and If-None-Match, once")
 	case len(noneMatch) == 1:
 		write.MustNotExist = true
 		if noneMatch[0] != "*" {
-			return malformed("the only If-None-Match that is known is *")
+			return endpoint.Malformed("the only If-None-Match that is known is *")
 		}
 		return nil
 	}
@@ -154,7 +155,7 @@ func parseEntityTag(tag string) (int64, error) {
 	digits, closed := strings.CutSuffix(digits, `"`)
 	revision, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || !quoted || !closed || revision < 1 {
-		return 0, malformed("If-Match is not an ETag of this API; send the client's revision in double quotes")
+		return 0, endpoint.Malformed("If-Match is not an ETag of this API; send the client's revision in double quotes")
 	}
 	return revision, nil
 }
