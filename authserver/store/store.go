@@ -24,6 +24,7 @@ type Store interface {
 	Grants
 	SingleUse
 	ServerKeys
+	Administration
 
 	// DeleteExpired removes at most limit rows of each class that expired before
 	// now, and tells how many went. It is called until it gives 0.

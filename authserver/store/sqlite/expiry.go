@@ -26,8 +26,8 @@ func deleteExpiredFrom(table, column string) string {
 // DeleteExpired removes what has expired; see store.Store. Each class has its
 // own change, so that requests are served between them.
 func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
-	if limit < 1 {
-		return 0, fmt.Errorf("delete expired records: a batch of %d; give at least 1", limit)
+	if err := checkBatch(limit); err != nil {
+		return 0, fmt.Errorf("delete expired records: %w", err)
 	}
 	total := 0
 	for _, statement := range deleteExpired {

@@ -121,7 +121,7 @@ func revokeReplayed(tx transaction, code oauth.Digest, now time.Time) error {
 	if err := tx.row(selectUsedCode, []any{&grantID}, code[:]); err != nil {
 		return err
 	}
-	if err := revoke(tx, grantID, now); err != nil {
+	if _, err := revoke(tx, grantID, now); err != nil {
 		return err
 	}
 	return store.ErrAlreadyUsed
@@ -140,19 +140,18 @@ func (s *Store) RefreshToken(ctx context.Context, token oauth.Digest, now time.T
 
 // RevokeGrant ends a grant and all that hangs on it; see store.Grants.
 func (s *Store) RevokeGrant(ctx context.Context, id string, now time.Time) error {
-	err := s.writer.do(ctx, func(tx transaction) error { return revoke(tx, id, now) })
-	if err != nil {
-		return fmt.Errorf("revoke grant: %w", err)
-	}
-	return nil
+	_, err := s.RevokeGrantOnce(ctx, id, now)
+	return err
 }
 
-func revoke(tx transaction, grantID string, now time.Time) error {
-	if _, err := tx.exec(revokeGrant, grantID, micros(now)); err != nil {
-		return err
+// revoke tells whether the grant was in force until now.
+func revoke(tx transaction, grantID string, now time.Time) (ended bool, err error) {
+	revoked, err := tx.exec(revokeGrant, grantID, micros(now))
+	if err != nil {
+		return false, err
 	}
-	_, err := tx.exec(deleteRefreshTokens, grantID)
-	return err
+	_, err = tx.exec(deleteRefreshTokens, grantID)
+	return revoked == 1, err
 }
 
 // RevokeAccessToken ends one access token; see store.Grants.

@@ -44,6 +44,17 @@ func (tx transaction) row(query string, columns []any, args ...any) error {
 	return tx.statements.row(context.Background(), query, columns, args...)
 }
 
+// texts gives the one text column of every row.
+func (tx transaction) texts(query string, args ...any) (texts []string, err error) {
+	err = tx.statements.rows(context.Background(), query, func(rows *sql.Rows) error {
+		var text string
+		err := rows.Scan(&text)
+		texts = append(texts, text)
+		return err
+	}, args...)
+	return texts, err
+}
+
 func startWriter(connection *sql.Conn) *writer {
 	w := &writer{
 		connection: connection,

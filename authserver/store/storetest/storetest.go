@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t testing.TB) store.Store) {
 		{"single use", singleUseClauses},
 		{"server keys", serverKeyClauses},
 		{"expiry", expiryClauses},
+		{"administration", administrationClauses},
 	}
 	for _, chapter := range chapters {
 		t.Run(chapter.name, func(t *testing.T) {
