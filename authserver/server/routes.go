@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/admin"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/authorize"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/discovery"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/introspect"
@@ -46,11 +47,24 @@ func (p *parts) mtlsRoutes() http.Handler {
 	return withHSTS(mux)
 }
 
-// privateRoutes is what the operator calls.
+// privateRoutes is what the operator and administrators call.
 func (p *parts) privateRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", p.register())
+	mux.Handle(admin.Path, p.admin())
+	return mux
+}
+
+func (p *parts) register() http.Handler {
 	return &register.Handler{
 		Store: p.store, Callers: listen.Names(p.config.Listeners.Private.AllowedClientSANs).In,
 		Limits: p.config.Limits(), Issuer: p.config.Issuer, Now: p.now, Log: p.log,
+	}
+}
+
+func (p *parts) admin() http.Handler {
+	return &admin.Handler{
+		Store: p.store, Callers: listen.Names(p.config.Listeners.Private.AdministratorSANs).In, Now: p.now, Log: p.log,
 	}
 }
 

@@ -25,8 +25,8 @@ type Administration interface {
 	// EndSessionsOfSubject ends sessions of the person at whatever browser, and
 	// tells how many.
 	EndSessionsOfSubject(ctx context.Context, subject string, limit int) (int, error)
-	// EndInteractionsOfSubject ends interactions in which the person has logged in,
-	// and tells how many: none of them leads to a grant any more.
+	// EndInteractionsOfSubject ends interactions in which the person has logged in
+	// and has not decided, and tells how many: none of them leads to a grant any more.
 	EndInteractionsOfSubject(ctx context.Context, subject string, limit int) (int, error)
 }
 

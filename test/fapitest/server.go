@@ -55,9 +55,6 @@ type Server struct {
 	running *server.Server
 }
 
-// operatorSAN names the registrar in its certificate.
-const operatorSAN = "urn:example:operator"
-
 // DefaultResource is the audience of access tokens.
 const DefaultResource = "https://api.bank.example"
 
@@ -154,7 +151,8 @@ listeners:
     address: 127.0.0.1:{{.Private}}
     tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
     clientCAFile: {{.Directory}}/ca.crt
-    allowedClientSANs: ["` + operatorSAN + `"]
+    allowedClientSANs: ["` + OperatorSAN + `"]
+    administratorSANs: ["` + AdministratorSAN + `"]
   health:
     address: 127.0.0.1:{{.Health}}
 store:
@@ -203,7 +201,7 @@ func (s *Server) writeFiles(t testing.TB, added []string) {
 
 func (s *Server) connectRegistrar(t testing.TB, filled settings) {
 	t.Helper()
-	certificateFile, keyFile := s.Authority.Issue(t, testca.Leaf{URIs: []string{operatorSAN}}).Write(t, t.TempDir())
+	certificateFile, keyFile := s.Authority.Issue(t, testca.Leaf{URIs: []string{OperatorSAN}}).Write(t, t.TempDir())
 	client, err := registrar.New(registrar.Config{
 		BaseURL: "https://" + s.PrivateAddress, CAFile: filepath.Join(filled.Directory, "ca.crt"),
 		CertificateFile: certificateFile, KeyFile: keyFile,

@@ -37,15 +37,18 @@ func (h *Handler) auditDeletion(r *http.Request, before store.ClientRecord) {
 // auditFailure notes what kept a request from being served. A refused reading is
 // no news, unless it is refused for its caller.
 func (h *Handler) auditFailure(r *http.Request, err error) {
-	refusal, ok := errors.AsType[*endpoint.Refusal](err)
-	if err != nil && !ok {
+	switch refusal, ok := errors.AsType[*endpoint.Refusal](err); {
+	case err == nil:
+	case !ok:
 		h.Log.ErrorContext(r.Context(), "registration request failed", "method", r.Method, "caller", endpoint.CallerNames(r), "cause", err)
-		return
+	case refusal.Status == http.StatusForbidden:
+		h.Log.InfoContext(r.Context(), "caller refused", "caller", endpoint.CallerNames(r), "method", r.Method, "client_id", r.PathValue("client_id"))
+	case r.Method == http.MethodPut, r.Method == http.MethodDelete:
+		h.auditRefusal(r, refusal)
 	}
-	changes := r.Method == http.MethodPut || r.Method == http.MethodDelete
-	if err == nil || !changes && refusal.Status != http.StatusForbidden {
-		return
-	}
+}
+
+func (h *Handler) auditRefusal(r *http.Request, refusal *endpoint.Refusal) {
 	var rules []oauth.RuleID
 	for _, violation := range refusal.Body.Violations {
 		rules = append(rules, violation.Rule)

@@ -17,8 +17,10 @@ const (
 
 	endSessionsOfSubject = `DELETE FROM sessions WHERE rowid IN
 		(SELECT rowid FROM sessions WHERE subject = ? ORDER BY rowid LIMIT ?)`
+	// Interactions that their pushed request has ended are left to expire.
 	endInteractionsOfSubject = `DELETE FROM interactions WHERE rowid IN
-		(SELECT rowid FROM interactions WHERE subject = ? ORDER BY rowid LIMIT ?)`
+		(SELECT i.rowid FROM interactions AS i JOIN pushed_requests AS p ON p.uri = i.request_uri
+			WHERE i.subject = ? AND p.consumed = 0 ORDER BY i.rowid LIMIT ?)`
 )
 
 // ListGrants lists grants in force; see store.Administration.

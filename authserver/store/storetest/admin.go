@@ -251,6 +251,10 @@ func endSessions(c *contract) {
 
 func endInteractions(c *contract) {
 	authentication := c.authentication()
+	c.push("decided request")
+	c.interact("decided", "decided request")
+	c.succeeds(c.store.AuthenticateInteraction(c.ctx, d("decided"), authentication, c.now))
+	c.succeeds(c.store.RefuseAuthorization(c.ctx, d("decided"), c.now))
 	for _, name := range []string{"alice's", "bob's"} {
 		c.push("request of " + name)
 		c.interact(name, "request of "+name)
