@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +23,8 @@ func TestAGrantIsListedWithoutCredentials(t *testing.T) {
 	api.grant("g1", "bank.shop", "~alice")
 	response := api.send(http.MethodGet, grants)
 	want := admin.Page{Grants: []admin.Grant{{
-		ID: "g1", ClientID: "bank.shop", Subject: "~alice", Scope: "openid accounts", CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+		ID: "g1", ClientID: "bank.shop", Subject: "~alice", Scope: "openid accounts",
+		AuthorizationDetails: json.RawMessage(details), CreatedAt: now, ExpiresAt: now.Add(time.Hour),
 	}}}
 	if difference := cmp.Diff(want, decoded[admin.Page](t, response)); response.Code != http.StatusOK || difference != "" {
 		t.Errorf("status %d (-want +got):\n%s", response.Code, difference)

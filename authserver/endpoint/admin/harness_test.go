@@ -94,7 +94,8 @@ func secretOf(what, name string) oauth.Secret { return oauth.SecretFrom(what + "
 func (a api) grant(id, clientID, subject string) {
 	a.t.Helper()
 	a.register(clientID)
-	request := store.AuthorizationRequest{ClientID: clientID, State: "confidential-state", Nonce: "confidential-nonce", Scope: []string{"openid", "accounts"}}
+	request := store.AuthorizationRequest{ClientID: clientID, State: "confidential-state", Nonce: "confidential-nonce", Scope: []string{"openid", "accounts"},
+		AuthorizationDetails: json.RawMessage(details)}
 	visit := a.interact(id, request)
 	code, refresh := secretOf("code", id).Digest(), secretOf("refresh", id).Digest()
 	a.must(a.store.CompleteAuthorization(a.t.Context(), visit, store.Grant{
@@ -152,7 +153,9 @@ func (a api) must(err error) {
 }
 
 const (
-	grants  = "/administration/grants"
+	grants = "/administration/grants"
+	// details is what every grant of the tests holds.
+	details = `[{"type":"payment_initiation","amount":"123.50"}]`
 	ofAlice = "/administration/subjects/~alice/grants"
 	toShop  = "/administration/clients/bank.shop/grants"
 )

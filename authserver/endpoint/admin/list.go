@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -17,12 +18,14 @@ type Page struct {
 
 // Grant is what an administrator is told of a grant. None of it is a credential.
 type Grant struct {
-	ID        string    `json:"grant_id"`
-	ClientID  string    `json:"client_id"`
-	Subject   string    `json:"sub"`
-	Scope     string    `json:"scope"` // RFC 6749, 3.3
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at"`
+	ID       string `json:"grant_id"`
+	ClientID string `json:"client_id"`
+	Subject  string `json:"sub"`
+	Scope    string `json:"scope"` // RFC 6749, 3.3
+	// AuthorizationDetails is what was granted beside the scope (RFC 9396, 2).
+	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`
+	CreatedAt            time.Time       `json:"created_at"`
+	ExpiresAt            time.Time       `json:"expires_at"`
 }
 
 func (p Page) counts() []any { return []any{"grants_listed", len(p.Grants)} }
@@ -54,11 +57,12 @@ func (h *Handler) list(r *http.Request) (answer, error) {
 
 func told(grant store.Grant) Grant {
 	return Grant{
-		ID:        grant.ID,
-		ClientID:  grant.Request.ClientID,
-		Subject:   grant.Authentication.Subject,
-		Scope:     strings.Join(grant.Scope, " "),
-		CreatedAt: grant.CreatedAt,
-		ExpiresAt: grant.ExpiresAt,
+		ID:                   grant.ID,
+		ClientID:             grant.Request.ClientID,
+		Subject:              grant.Authentication.Subject,
+		Scope:                strings.Join(grant.Scope, " "),
+		AuthorizationDetails: grant.Request.AuthorizationDetails,
+		CreatedAt:            grant.CreatedAt,
+		ExpiresAt:            grant.ExpiresAt,
 	}
 }
