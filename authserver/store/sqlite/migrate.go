@@ -22,6 +22,15 @@ var ErrNewerSchema = errors.New("the database was written by a newer version of 
 
 // check refuses a database that is damaged or belongs to another program.
 func check(ctx context.Context, db *sql.DB) error {
+	if err := checkOwner(ctx, db, true); err != nil {
+		return err
+	}
+	return checkIntegrity(ctx, db, "PRAGMA quick_check(1)")
+}
+
+// checkOwner refuses a database of another program; one that is empty is
+// nobody's yet, and may be let pass.
+func checkOwner(ctx context.Context, db *sql.DB, emptyPasses bool) error {
 	var owner, tables int
 	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&owner); err != nil {
 		return fmt.Errorf("read its header: %w", err)
@@ -29,15 +38,16 @@ func check(ctx context.Context, db *sql.DB) error {
 	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
 		return fmt.Errorf("read its schema: %w", err)
 	}
-	if owner != applicationID && (owner != 0 || tables > 0) {
-		return ErrNotOurs
+	empty := owner == 0 && tables == 0
+	if owner == applicationID || empty && emptyPasses {
+		return nil
 	}
-	return checkIntegrity(ctx, db)
+	return ErrNotOurs
 }
 
-func checkIntegrity(ctx context.Context, db *sql.DB) error {
+func checkIntegrity(ctx context.Context, db *sql.DB, pragma string) error {
 	var finding string
-	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&finding); err != nil {
+	if err := db.QueryRowContext(ctx, pragma).Scan(&finding); err != nil {
 		return fmt.Errorf("check its integrity: %w", err)
 	}
 	if finding != "ok" {
@@ -51,23 +61,40 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 		return fmt.Errorf("mark it as this server's: %w", err)
 	}
-	files, err := fs.Sub(migrations, "migrations")
+	provider, err := migrationsOf(db)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
-	if err != nil {
-		return fmt.Errorf("load migrations: %w", err)
-	}
-	current, known, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read its schema version: %w", err)
-	}
-	if current > known {
-		return fmt.Errorf("schema version %d, known up to %d: %w", current, known, ErrNewerSchema)
+	if _, _, err := schemaVersions(ctx, provider); err != nil {
+		return err
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate its schema: %w", err)
 	}
 	return nil
+}
+
+func migrationsOf(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return nil, fmt.Errorf("load migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// schemaVersions gives the database's version and the newest that is known;
+// ErrNewerSchema when the database is beyond that.
+func schemaVersions(ctx context.Context, provider *goose.Provider) (current, known int64, err error) {
+	current, known, err = provider.GetVersions(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read its schema version: %w", err)
+	}
+	if current > known {
+		return current, known, fmt.Errorf("schema version %d, known up to %d: %w", current, known, ErrNewerSchema)
+	}
+	return current, known, nil
 }

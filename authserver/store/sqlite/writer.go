@@ -71,6 +71,9 @@ func startWriter(connection *sql.Conn) *writer {
 // writer has the change, do waits for its end whatever the context says: a
 // caller must never be left not knowing whether a code was redeemed.
 func (w *writer) do(ctx context.Context, apply func(tx transaction) error) error {
+	if w == nil {
+		return ErrReadOnly
+	}
 	c := &change{apply: apply, result: make(chan error, 1)}
 	select {
 	case w.queue <- c:
