@@ -13,7 +13,7 @@ import (
 func TestHashPasswordWritesWhatTheUsersFileHolds(t *testing.T) {
 	t.Parallel()
 	var hash strings.Builder
-	if err := hashPassword(strings.NewReader("correct horse\n"), &hash); err != nil {
+	if err := hashPassword(t.Context(), nil, strings.NewReader("correct horse\n"), &hash); err != nil {
 		t.Fatal(err)
 	}
 	file := "users:\n- username: alice\n  passwordHash: " + hash.String()
@@ -28,7 +28,7 @@ func TestHashPasswordWritesWhatTheUsersFileHolds(t *testing.T) {
 
 func TestHashPasswordAsksForOne(t *testing.T) {
 	t.Parallel()
-	if err := hashPassword(strings.NewReader("\n"), &strings.Builder{}); err == nil || !strings.Contains(err.Error(), "standard input") {
+	if err := hashPassword(t.Context(), nil, strings.NewReader("\n"), &strings.Builder{}); err == nil || !strings.Contains(err.Error(), "standard input") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -36,7 +36,7 @@ func TestHashPasswordAsksForOne(t *testing.T) {
 func TestGeneratedKeyEncryptionKeyIsRead(t *testing.T) {
 	t.Parallel()
 	var line strings.Builder
-	if err := generateKeyEncryptionKey(nil, &line); err != nil {
+	if err := generateKeyEncryptionKey(t.Context(), nil, nil, &line); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "key-encryption-key")

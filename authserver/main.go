@@ -27,8 +27,8 @@ func main() {
 }
 
 func run(ctx context.Context, arguments []string) error {
-	if len(arguments) == 1 && commands[arguments[0]] != nil {
-		return commands[arguments[0]](os.Stdin, os.Stdout)
+	if len(arguments) > 0 && commands[arguments[0]] != nil {
+		return commands[arguments[0]](ctx, arguments[1:], os.Stdin, os.Stdout)
 	}
 	flags, err := config.ParseFlags(arguments, os.Stderr)
 	if err != nil {

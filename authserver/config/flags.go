@@ -21,6 +21,19 @@ authserver hash-password
     reads a password from standard input and writes its hash for the users' file
 authserver generate-key-encryption-key
     writes a fresh key for the file that keyEncryptionKeyFile names
+authserver create-key-encryption-key FILE
+    makes that file with a fresh key, unless it exists
+authserver check --config FILE
+    reads the whole store, and opens every server key
+authserver check-clients --config FILE
+    lists the registered clients that this version's rules refuse; fails if there are any
+authserver backup --config FILE --to FILE
+    copies the store to a new file
+authserver migrate --config FILE
+    brings the store's schema up to date, as a start does; no server may be running
+
+check, check-clients and backup may run beside the server.
+
 `
 
 // ParseFlags reads the program's arguments without its name. The usage goes to
