@@ -103,6 +103,9 @@ func specOf(m registration.Metadata) v1alpha1.FAPIApplicationSpec {
 		IDToken: &v1alpha1.SignedResponse{
 			SignedResponseAlg: m.IDTokenSignedResponseAlg, EncryptedResponseAlg: m.IDTokenEncryptedResponseAlg, EncryptedResponseEnc: m.IDTokenEncryptedResponseEnc,
 		},
+		Userinfo: &v1alpha1.UserinfoResponse{
+			SignedResponseAlg: m.UserinfoSignedResponseAlg, EncryptedResponseAlg: m.UserinfoEncryptedResponseAlg, EncryptedResponseEnc: m.UserinfoEncryptedResponseEnc,
+		},
 		Introspection: &v1alpha1.Introspection{Resources: m.IntrospectionResources, Response: &v1alpha1.SignedResponse{
 			SignedResponseAlg: m.IntrospectionSignedResponseAlg, EncryptedResponseAlg: m.IntrospectionEncryptedResponseAlg, EncryptedResponseEnc: m.IntrospectionEncryptedResponseEnc,
 		}},
