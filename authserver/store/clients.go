@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
@@ -50,4 +51,34 @@ type ClientWrite struct {
 	MustNotExist bool
 	// MatchRevision is If-Match: the revision that the caller has seen; 0 asks for none.
 	MatchRevision int64
+}
+
+// Record is the record that the write asks for, without its revision.
+func (w ClientWrite) Record() (ClientRecord, error) {
+	if w.Metadata.ClientID == "" {
+		return ClientRecord{}, errors.New("its metadata has no client_id")
+	}
+	hash, err := registration.ContentHash(w.Metadata)
+	return ClientRecord{
+		Owner: w.Owner, Generation: w.Generation, ContentHash: hash, Metadata: w.Metadata,
+		UpdatedAt: w.Now.UTC().Truncate(time.Microsecond),
+	}, err
+}
+
+// Judge tells what becomes of a write that asks for the wanted record, in the
+// order that PutClient states; stored is nil when there is no such client.
+func (w ClientWrite) Judge(wanted ClientRecord, stored *ClientRecord) (unchanged bool, err error) {
+	switch {
+	case stored == nil && w.MatchRevision != 0:
+		return false, ErrPreconditionFailed
+	case stored == nil:
+		return false, nil
+	case stored.Owner != w.Owner:
+		return false, &OwnedByAnotherError{Owner: stored.Owner}
+	case stored.Generation == wanted.Generation && stored.ContentHash == wanted.ContentHash:
+		return true, nil
+	case w.MustNotExist, w.MatchRevision != 0 && w.MatchRevision != stored.Revision:
+		return false, ErrPreconditionFailed
+	}
+	return false, nil
 }

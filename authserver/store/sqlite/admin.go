@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/store"
+	"github.com/fapi-operator/fapi-operator/authserver/store/column"
 )
 
 const (
@@ -43,7 +44,7 @@ func (s *Store) ListGrants(ctx context.Context, filter store.GrantFilter, after 
 // is prepared once and goes by an index.
 func filtered(filter store.GrantFilter, after string, limit int, now time.Time) (query string, arguments []any) {
 	const page = ` ORDER BY g.id LIMIT ?3`
-	arguments = []any{after, micros(now), limit}
+	arguments = []any{after, column.Micros(now), limit}
 	switch {
 	case filter.Subject != "" && filter.ClientID != "":
 		// The + keeps to the person's index: a client may have a thousand times as many grants.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
+	"github.com/fapi-operator/fapi-operator/authserver/store/column"
 )
 
 const (
@@ -31,10 +32,7 @@ const (
 
 // PutClient creates or replaces a client; see store.Clients.
 func (s *Store) PutClient(ctx context.Context, write store.ClientWrite) (record store.ClientRecord, created bool, err error) {
-	if write.Metadata.ClientID == "" {
-		return store.ClientRecord{}, false, errors.New("keep client: its metadata has no client_id")
-	}
-	wanted, err := recordOf(write)
+	wanted, err := write.Record()
 	if err != nil {
 		return store.ClientRecord{}, false, fmt.Errorf("keep client: %w", err)
 	}
@@ -48,38 +46,31 @@ func (s *Store) PutClient(ctx context.Context, write store.ClientWrite) (record 
 	return record, created, nil
 }
 
-func recordOf(write store.ClientWrite) (store.ClientRecord, error) {
-	hash, err := registration.ContentHash(write.Metadata)
-	return store.ClientRecord{
-		Owner:       write.Owner,
-		Generation:  write.Generation,
-		ContentHash: hash,
-		Metadata:    write.Metadata,
-		UpdatedAt:   time.UnixMicro(micros(write.Now)).UTC(),
-	}, err
-}
-
 func put(tx transaction, write store.ClientWrite, wanted store.ClientRecord) (record store.ClientRecord, created bool, err error) {
-	stored, err := scanClient(func(columns ...any) error { return tx.row(selectClient, columns, write.Metadata.ClientID) })
-	absent := errors.Is(err, store.ErrNotFound)
-	switch {
-	case absent:
-		if write.MatchRevision != 0 {
-			return record, false, store.ErrPreconditionFailed
-		}
-	case err != nil:
+	stored, err := storedClient(tx, wanted.Metadata.ClientID)
+	if err != nil {
 		return record, false, err
-	case stored.Owner != write.Owner:
-		return record, false, &store.OwnedByAnotherError{Owner: stored.Owner}
-	case stored.Generation == wanted.Generation && stored.ContentHash == wanted.ContentHash:
-		return stored, false, nil
-	case write.MustNotExist, write.MatchRevision != 0 && write.MatchRevision != stored.Revision:
-		return record, false, store.ErrPreconditionFailed
+	}
+	unchanged, err := write.Judge(wanted, stored)
+	if err != nil {
+		return record, false, err
+	}
+	if unchanged {
+		return *stored, false, nil
 	}
 	if err := tx.row(nextClientRevision, []any{&wanted.Revision}); err != nil {
 		return record, false, err
 	}
-	return wanted, absent, writeClient(tx, wanted)
+	return wanted, stored == nil, writeClient(tx, wanted)
+}
+
+// storedClient is nil when there is no such client.
+func storedClient(tx transaction, clientID string) (*store.ClientRecord, error) {
+	record, err := scanClient(func(columns ...any) error { return tx.row(selectClient, columns, clientID) })
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return &record, err
 }
 
 func writeClient(tx transaction, record store.ClientRecord) error {
@@ -89,7 +80,7 @@ func writeClient(tx transaction, record store.ClientRecord) error {
 	}
 	clientID, owner := record.Metadata.ClientID, record.Owner
 	if _, err := tx.exec(putClient, clientID, owner.Installation, owner.Namespace, owner.Name,
-		record.Generation, record.Revision, record.ContentHash, string(metadata), micros(record.UpdatedAt)); err != nil {
+		record.Generation, record.Revision, record.ContentHash, string(metadata), column.Micros(record.UpdatedAt)); err != nil {
 		return err
 	}
 	return writeOrigins(tx, record.Metadata)
@@ -141,7 +132,7 @@ func scanClient(scan func(columns ...any) error) (store.ClientRecord, error) {
 	var record store.ClientRecord
 	var metadata []byte
 	err := scan(&record.Owner.Installation, &record.Owner.Namespace, &record.Owner.Name, &record.Generation,
-		&record.Revision, &record.ContentHash, &metadata, instant{&record.UpdatedAt})
+		&record.Revision, &record.ContentHash, &metadata, column.Instant(&record.UpdatedAt))
 	if err != nil {
 		return record, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/fapi-operator/fapi-operator/authserver/store/column"
 )
 
 // deleteExpired has a statement for each class of record that expires. What
@@ -32,7 +34,7 @@ func (s *Store) DeleteExpired(ctx context.Context, now time.Time, limit int) (in
 	total := 0
 	for _, statement := range deleteExpired {
 		err := s.writer.do(ctx, func(tx transaction) error {
-			deleted, err := tx.exec(statement, micros(now), limit)
+			deleted, err := tx.exec(statement, column.Micros(now), limit)
 			total += int(deleted)
 			return err
 		})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
+	"github.com/fapi-operator/fapi-operator/authserver/store/column"
 )
 
 const (
@@ -43,19 +44,19 @@ const (
 )
 
 func keepGrant(tx transaction, grant store.Grant) error {
-	_, err := tx.exec(insertGrant, grant.ID, grant.Request.ClientID, document{grant.Request}, document{grant.Authentication},
-		document{&grant.Scope}, micros(grant.CreatedAt), micros(grant.ExpiresAt))
+	_, err := tx.exec(insertGrant, grant.ID, grant.Request.ClientID, column.Document(grant.Request), column.Document(grant.Authentication),
+		column.Document(&grant.Scope), column.Micros(grant.CreatedAt), column.Micros(grant.ExpiresAt))
 	return err
 }
 
 func keepCode(tx transaction, code store.Code) error {
-	_, err := tx.exec(insertCode, code.Digest[:], code.GrantID, code.ClientID, micros(code.ExpiresAt))
+	_, err := tx.exec(insertCode, code.Digest[:], code.GrantID, code.ClientID, column.Micros(code.ExpiresAt))
 	return err
 }
 
 func grantScan(grant *store.Grant) []any {
-	return []any{&grant.ID, document{&grant.Request}, document{&grant.Authentication}, document{&grant.Scope},
-		instant{&grant.CreatedAt}, instant{&grant.ExpiresAt}}
+	return []any{&grant.ID, column.Document(&grant.Request), column.Document(&grant.Authentication), column.Document(&grant.Scope),
+		column.Instant(&grant.CreatedAt), column.Instant(&grant.ExpiresAt)}
 }
 
 // Grant gives a grant; see store.Grants.
@@ -71,9 +72,9 @@ func (s *Store) Grant(ctx context.Context, id string) (store.Grant, error) {
 func (s *Store) Code(ctx context.Context, code oauth.Digest, now time.Time) (store.Code, store.Grant, error) {
 	var found store.Code
 	var grant store.Grant
-	columns := append([]any{digest{&found.Digest}, &found.GrantID, &found.ClientID, instant{&found.ExpiresAt}, &found.Used},
+	columns := append([]any{column.Digest(&found.Digest), &found.GrantID, &found.ClientID, column.Instant(&found.ExpiresAt), &found.Used},
 		grantScan(&grant)...)
-	if err := s.reads.row(ctx, selectCode, columns, code[:], micros(now)); err != nil {
+	if err := s.reads.row(ctx, selectCode, columns, code[:], column.Micros(now)); err != nil {
 		return store.Code{}, store.Grant{}, fmt.Errorf("read code: %w", err)
 	}
 	return found, grant, nil
@@ -102,7 +103,7 @@ func (s *Store) RedeemCode(ctx context.Context, code oauth.Digest, refresh *stor
 // redeem gives ErrAlreadyUsed once it has revoked the replayed code's grant.
 func redeem(tx transaction, code oauth.Digest, refresh *store.RefreshToken, now time.Time) error {
 	var grantID, clientID string
-	err := tx.row(redeemCode, []any{&grantID, &clientID}, code[:], micros(now))
+	err := tx.row(redeemCode, []any{&grantID, &clientID}, code[:], column.Micros(now))
 	if errors.Is(err, store.ErrNotFound) {
 		return revokeReplayed(tx, code, now)
 	}
@@ -112,7 +113,7 @@ func redeem(tx transaction, code oauth.Digest, refresh *store.RefreshToken, now 
 	if refresh.GrantID != grantID || refresh.ClientID != clientID {
 		return errors.New("the refresh token is of another grant or client than the code")
 	}
-	_, err = tx.exec(insertRefreshToken, refresh.Digest[:], grantID, clientID, micros(refresh.ExpiresAt))
+	_, err = tx.exec(insertRefreshToken, refresh.Digest[:], grantID, clientID, column.Micros(refresh.ExpiresAt))
 	return err
 }
 
@@ -131,8 +132,8 @@ func revokeReplayed(tx transaction, code oauth.Digest, now time.Time) error {
 func (s *Store) RefreshToken(ctx context.Context, token oauth.Digest, now time.Time) (store.RefreshToken, store.Grant, error) {
 	var found store.RefreshToken
 	var grant store.Grant
-	columns := append([]any{digest{&found.Digest}, &found.GrantID, &found.ClientID, instant{&found.ExpiresAt}}, grantScan(&grant)...)
-	if err := s.reads.row(ctx, selectRefreshToken, columns, token[:], micros(now)); err != nil {
+	columns := append([]any{column.Digest(&found.Digest), &found.GrantID, &found.ClientID, column.Instant(&found.ExpiresAt)}, grantScan(&grant)...)
+	if err := s.reads.row(ctx, selectRefreshToken, columns, token[:], column.Micros(now)); err != nil {
 		return store.RefreshToken{}, store.Grant{}, fmt.Errorf("read refresh token: %w", err)
 	}
 	return found, grant, nil
@@ -146,7 +147,7 @@ func (s *Store) RevokeGrant(ctx context.Context, id string, now time.Time) error
 
 // revoke tells whether the grant was in force until now.
 func revoke(tx transaction, grantID string, now time.Time) (ended bool, err error) {
-	revoked, err := tx.exec(revokeGrant, grantID, micros(now))
+	revoked, err := tx.exec(revokeGrant, grantID, column.Micros(now))
 	if err != nil {
 		return false, err
 	}
@@ -157,7 +158,7 @@ func revoke(tx transaction, grantID string, now time.Time) (ended bool, err erro
 // RevokeAccessToken ends one access token; see store.Grants.
 func (s *Store) RevokeAccessToken(ctx context.Context, jti string, expiresAt time.Time) error {
 	err := s.writer.do(ctx, func(tx transaction) error {
-		_, err := tx.exec(revokeAccessToken, jti, micros(expiresAt))
+		_, err := tx.exec(revokeAccessToken, jti, column.Micros(expiresAt))
 		return err
 	})
 	if err != nil {

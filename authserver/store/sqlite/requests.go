@@ -7,6 +7,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
+	"github.com/fapi-operator/fapi-operator/authserver/store/column"
 )
 
 const (
@@ -31,7 +32,7 @@ const (
 // PushRequest keeps a request; see store.PushedRequests.
 func (s *Store) PushRequest(ctx context.Context, request store.PushedRequest) error {
 	err := s.writer.do(ctx, func(tx transaction) error {
-		_, err := tx.exec(insertPushedRequest, request.URI[:], request.Request.ClientID, document{request.Request}, micros(request.ExpiresAt))
+		_, err := tx.exec(insertPushedRequest, request.URI[:], request.Request.ClientID, column.Document(request.Request), column.Micros(request.ExpiresAt))
 		return err
 	})
 	if err != nil {
@@ -43,8 +44,8 @@ func (s *Store) PushRequest(ctx context.Context, request store.PushedRequest) er
 // PushedRequest gives a request; see store.PushedRequests.
 func (s *Store) PushedRequest(ctx context.Context, uri oauth.Digest, clientID string, now time.Time) (store.PushedRequest, error) {
 	var request store.PushedRequest
-	columns := []any{digest{&request.URI}, document{&request.Request}, instant{&request.ExpiresAt}}
-	if err := s.reads.row(ctx, selectPushedRequest, columns, uri[:], clientID, micros(now)); err != nil {
+	columns := []any{column.Digest(&request.URI), column.Document(&request.Request), column.Instant(&request.ExpiresAt)}
+	if err := s.reads.row(ctx, selectPushedRequest, columns, uri[:], clientID, column.Micros(now)); err != nil {
 		return store.PushedRequest{}, fmt.Errorf("read pushed request: %w", err)
 	}
 	return request, nil
@@ -56,11 +57,11 @@ func (s *Store) BeginInteraction(ctx context.Context, interaction store.Interact
 		if err := requireRoom(tx, interaction.RequestURI); err != nil {
 			return err
 		}
-		if _, err := tx.exec(insertInteraction, interaction.ID[:], interaction.RequestURI[:], document{interaction.Request},
-			document{interaction.Authentication}, micros(interaction.ExpiresAt)); err != nil {
+		if _, err := tx.exec(insertInteraction, interaction.ID[:], interaction.RequestURI[:], column.Document(interaction.Request),
+			column.Document(interaction.Authentication), column.Micros(interaction.ExpiresAt)); err != nil {
 			return err
 		}
-		_, err := tx.exec(keepPushedRequest, interaction.RequestURI[:], micros(interaction.ExpiresAt))
+		_, err := tx.exec(keepPushedRequest, interaction.RequestURI[:], column.Micros(interaction.ExpiresAt))
 		return err
 	})
 	if err != nil {
@@ -83,9 +84,9 @@ func requireRoom(tx transaction, requestURI oauth.Digest) error {
 // Interaction gives an interaction; see store.Interactions.
 func (s *Store) Interaction(ctx context.Context, id oauth.Digest, now time.Time) (store.Interaction, error) {
 	var interaction store.Interaction
-	columns := []any{digest{&interaction.ID}, digest{&interaction.RequestURI}, document{&interaction.Request},
-		document{&interaction.Authentication}, instant{&interaction.ExpiresAt}}
-	if err := s.reads.row(ctx, selectInteraction, columns, id[:], micros(now)); err != nil {
+	columns := []any{column.Digest(&interaction.ID), column.Digest(&interaction.RequestURI), column.Document(&interaction.Request),
+		column.Document(&interaction.Authentication), column.Instant(&interaction.ExpiresAt)}
+	if err := s.reads.row(ctx, selectInteraction, columns, id[:], column.Micros(now)); err != nil {
 		return store.Interaction{}, fmt.Errorf("read interaction: %w", err)
 	}
 	return interaction, nil
@@ -94,7 +95,7 @@ func (s *Store) Interaction(ctx context.Context, id oauth.Digest, now time.Time)
 // AuthenticateInteraction records who logged in; see store.Interactions.
 func (s *Store) AuthenticateInteraction(ctx context.Context, id oauth.Digest, authentication store.Authentication, now time.Time) error {
 	err := s.writer.do(ctx, func(tx transaction) error {
-		changed, err := tx.exec(authenticateInteraction, id[:], micros(now), document{authentication})
+		changed, err := tx.exec(authenticateInteraction, id[:], column.Micros(now), column.Document(authentication))
 		if err == nil && changed == 0 {
 			return store.ErrNotFound
 		}
@@ -135,12 +136,12 @@ func (s *Store) RefuseAuthorization(ctx context.Context, id oauth.Digest, now ti
 
 // consume marks the interaction's pushed request, which ends every interaction over it.
 func consume(tx transaction, id oauth.Digest, now time.Time) error {
-	consumed, err := tx.exec(consumePushedRequest, id[:], micros(now))
+	consumed, err := tx.exec(consumePushedRequest, id[:], column.Micros(now))
 	if err != nil || consumed == 1 {
 		return err
 	}
 	var known bool
-	if err := tx.row(interactionKnown, []any{&known}, id[:], micros(now)); err != nil {
+	if err := tx.row(interactionKnown, []any{&known}, id[:], column.Micros(now)); err != nil {
 		return err
 	}
 	if known {

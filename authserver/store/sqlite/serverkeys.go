@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fapi-operator/fapi-operator/authserver/store"
+	"github.com/fapi-operator/fapi-operator/authserver/store/column"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 // AddServerKey keeps a key; see store.ServerKeys.
 func (s *Store) AddServerKey(ctx context.Context, key store.ServerKey) error {
 	err := s.writer.do(ctx, func(tx transaction) error {
-		_, err := tx.exec(insertServerKey, key.ID, key.Use, key.Algorithm, key.Sealed, micros(key.CreatedAt))
+		_, err := tx.exec(insertServerKey, key.ID, key.Use, key.Algorithm, key.Sealed, column.Micros(key.CreatedAt))
 		return err
 	})
 	if err != nil {
@@ -31,7 +32,7 @@ func (s *Store) ServerKeys(ctx context.Context) ([]store.ServerKey, error) {
 	var keys []store.ServerKey
 	err := s.reads.rows(ctx, selectServerKeys, func(rows *sql.Rows) error {
 		var key store.ServerKey
-		err := rows.Scan(&key.ID, &key.Use, &key.Algorithm, &key.Sealed, instant{&key.CreatedAt})
+		err := rows.Scan(&key.ID, &key.Use, &key.Algorithm, &key.Sealed, column.Instant(&key.CreatedAt))
 		keys = append(keys, key)
 		return err
 	})

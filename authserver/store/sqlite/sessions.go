@@ -7,6 +7,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
+	"github.com/fapi-operator/fapi-operator/authserver/store/column"
 )
 
 const (
@@ -18,7 +19,7 @@ const (
 // BeginSession keeps a session; see store.Sessions.
 func (s *Store) BeginSession(ctx context.Context, session store.Session) error {
 	err := s.writer.do(ctx, func(tx transaction) error {
-		_, err := tx.exec(insertSession, session.ID[:], document{session.Authentication}, micros(session.ExpiresAt))
+		_, err := tx.exec(insertSession, session.ID[:], column.Document(session.Authentication), column.Micros(session.ExpiresAt))
 		return err
 	})
 	if err != nil {
@@ -30,8 +31,8 @@ func (s *Store) BeginSession(ctx context.Context, session store.Session) error {
 // Session gives a session; see store.Sessions.
 func (s *Store) Session(ctx context.Context, id oauth.Digest, now time.Time) (store.Session, error) {
 	var session store.Session
-	columns := []any{digest{&session.ID}, document{&session.Authentication}, instant{&session.ExpiresAt}}
-	if err := s.reads.row(ctx, selectSession, columns, id[:], micros(now)); err != nil {
+	columns := []any{column.Digest(&session.ID), column.Document(&session.Authentication), column.Instant(&session.ExpiresAt)}
+	if err := s.reads.row(ctx, selectSession, columns, id[:], column.Micros(now)); err != nil {
 		return store.Session{}, fmt.Errorf("read session: %w", err)
 	}
 	return session, nil

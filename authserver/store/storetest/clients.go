@@ -13,6 +13,7 @@ import (
 var clientClauses = []clause{
 	{"a client comes back as it was stated", clientComesBack},
 	{"an unknown client is not found", unknownClient},
+	{"a name that no database can hold is not found", impossibleName},
 	{"a repeated write changes nothing", repeatedWrite},
 	{"a changed generation or content gives a new revision", changedWrite},
 	{"another owner is refused, by name", ownedByAnother},
@@ -50,6 +51,23 @@ func unknownClient(c *contract) {
 	_, err := c.store.Client(c.ctx, "nobody")
 	c.fails(err, store.ErrNotFound)
 	c.fails(c.store.DeleteClient(c.ctx, "nobody", owner, c.now), store.ErrNotFound)
+}
+
+// A client_id, origin or jti comes as the caller sends it.
+func impossibleName(c *contract) {
+	for _, name := range []string{"\x00", "bank\x00.web", "\xff", "bank.\xc3"} {
+		_, err := c.store.Client(c.ctx, name)
+		c.fails(err, store.ErrNotFound)
+		c.fails(c.store.DeleteClient(c.ctx, name, owner, c.now), store.ErrNotFound)
+		_, err = c.store.PushedRequest(c.ctx, d("request"), name, c.now)
+		c.fails(err, store.ErrNotFound)
+		_, err = c.store.Grant(c.ctx, name)
+		c.fails(err, store.ErrNotFound)
+		c.active(name, name, false)
+		listed, err := c.store.OriginListed(c.ctx, "https://"+name)
+		c.succeeds(err)
+		c.same(listed, false)
+	}
 }
 
 func repeatedWrite(c *contract) {

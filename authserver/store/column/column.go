@@ -1,4 +1,6 @@
-package sqlite
+// Package column is how every backend keeps a time, a digest and a record in a
+// column of an SQL database.
+package column
 
 import (
 	"database/sql"
@@ -10,10 +12,24 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
-// micros is a time as it is kept.
-func micros(t time.Time) int64 { return t.UnixMicro() }
+// Micros is a time as it is kept: microseconds since 1970 UTC.
+func Micros(t time.Time) int64 { return t.UnixMicro() }
 
-// instant reads a time.
+// Instant reads a time.
+func Instant(into *time.Time) sql.Scanner { return instant{into} }
+
+// Digest reads a digest.
+func Digest(into *oauth.Digest) sql.Scanner { return digest{into} }
+
+// ScannerValuer is a column that is read and written.
+type ScannerValuer interface {
+	sql.Scanner
+	driver.Valuer
+}
+
+// Document keeps a value as JSON, or reads it into a pointer; a nil pointer is NULL.
+func Document(of any) ScannerValuer { return document{of} }
+
 type instant struct{ into *time.Time }
 
 func (c instant) Scan(value any) error {
@@ -25,7 +41,6 @@ func (c instant) Scan(value any) error {
 	return nil
 }
 
-// digest reads a digest.
 type digest struct{ into *oauth.Digest }
 
 func (c digest) Scan(value any) error {
@@ -37,10 +52,8 @@ func (c digest) Scan(value any) error {
 	return nil
 }
 
-// document keeps a value as JSON; a nil pointer is NULL.
 type document struct{ of any }
 
-// Value implements driver.Valuer.
 func (c document) Value() (driver.Value, error) {
 	encoded, err := json.Marshal(c.of)
 	if err != nil || string(encoded) == "null" {
@@ -49,7 +62,6 @@ func (c document) Value() (driver.Value, error) {
 	return string(encoded), nil
 }
 
-// Scan implements sql.Scanner.
 func (c document) Scan(value any) error {
 	switch kept := value.(type) {
 	case nil:
@@ -59,10 +71,3 @@ func (c document) Scan(value any) error {
 	}
 	return fmt.Errorf("a JSON column holds %T", value)
 }
-
-var (
-	_ sql.Scanner   = instant{}
-	_ sql.Scanner   = digest{}
-	_ sql.Scanner   = document{}
-	_ driver.Valuer = document{}
-)
