@@ -43,8 +43,10 @@ controlplane: ## Build etcd, kube-apiserver and cert-manager from their modules 
 	@hack/controlplane/build >/dev/null
 
 .PHONY: prerequisites
-prerequisites: ## Install a C compiler, which the race detector needs, where one is missing
+prerequisites: ## Install what tests need where it is missing: a C compiler (for the race detector), PostgreSQL
 	@command -v gcc >/dev/null || { echo "installing gcc and libc6-dev (for go test -race)"; apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
+
+	@hack/postgres
 
 .PHONY: interop
 interop: ## Install node, where it is missing or too old, and the client libraries that test/interop judges with

@@ -2,6 +2,6 @@ package process
 
 import "syscall"
 
-func childAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+func tieToParent(child *syscall.SysProcAttr) {
+	child.Setpgid, child.Pdeathsig = true, syscall.SIGKILL
 }

@@ -1,0 +1,302 @@
+// Package pgcluster gives tests a real PostgreSQL: a cluster of its own in a
+// temporary folder, on a Unix socket and, with TLS, on a free loopback port.
+// Nothing of it outlives the test process, and no other cluster is touched.
+//
+// A package whose tests share one cluster has a TestMain:
+//
+//	func TestMain(m *testing.M) { os.Exit(pgcluster.Main(m)) }
+//
+// and each test takes a Database of its own. The first one starts the cluster.
+package pgcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/test/testenv/process"
+)
+
+// startTime bounds the start, the recovery from a crash included.
+const startTime = time.Minute
+
+// User is the one user of every database: its owner.
+const User = "authserver"
+
+// Durability is what the cluster does for its data.
+type Durability string
+
+// A cluster that forgets after a crash of the machine is several times as fast.
+const (
+	Forgetful Durability = "off"
+	Durable   Durability = "on"
+)
+
+// Cluster is a running PostgreSQL.
+type Cluster struct {
+	// Directory holds the Unix socket, and the files below.
+	Directory string
+	Port      int
+	// PasswordFile is the user's, CAFile what the TLS certificate is verified with.
+	PasswordFile string
+	CAFile       string
+	// Password is in PasswordFile.
+	Password string
+
+	data     string
+	programs string
+	account  *account
+	process  *process.Process
+	created  atomic.Int64
+}
+
+// Database is an empty database of a cluster.
+type Database struct {
+	*Cluster
+	Name string
+}
+
+var shared struct {
+	sync.Mutex
+	cluster *Cluster
+}
+
+// Main runs a package's tests, then stops the shared cluster if one asked for
+// it, and returns the exit code for os.Exit.
+func Main(m *testing.M) int {
+	code := m.Run()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil {
+		return code
+	}
+	if err := shared.cluster.remove(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// New makes an empty database in the cluster that the package's tests share.
+func New(t testing.TB) *Database {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil {
+		shared.cluster = start(t, Forgetful)
+	}
+	return shared.cluster.Database(t)
+}
+
+// Start starts a cluster for one test, which may crash it.
+func Start(t testing.TB, durability Durability) *Cluster {
+	t.Helper()
+	c := start(t, durability)
+	t.Cleanup(func() {
+		if err := c.remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func start(t testing.TB, durability Durability) *Cluster {
+	t.Helper()
+	c, err := prepare(t, durability)
+	if err == nil {
+		err = c.run(t.Context())
+	}
+	if err != nil {
+		t.Fatalf("start PostgreSQL: %v", err)
+	}
+	return c
+}
+
+// prepare makes the cluster's files.
+func prepare(t testing.TB, durability Durability) (_ *Cluster, err error) {
+	t.Helper()
+	c := &Cluster{Password: oauth.NewSecret().Reveal()}
+	if c.programs, err = findPrograms(); err != nil {
+		return nil, err
+	}
+	if c.account, err = serverAccount(); err != nil {
+		return nil, err
+	}
+	if c.Directory, err = os.MkdirTemp("", "pgcluster-"); err != nil {
+		return nil, err
+	}
+	if c.Port, err = freePort(); err != nil {
+		return nil, err
+	}
+	authority := testca.New(t, "database authority", time.Now())
+	authority.Server(t).Write(t, c.Directory)
+	c.CAFile = testca.WriteFile(t, c.Directory, "ca.crt", authority.PEM())
+	c.PasswordFile = testca.WriteFile(t, c.Directory, "password", []byte(c.Password+"\n"))
+	c.data = filepath.Join(c.Directory, "data")
+	if err := c.account.own(c.Directory, "tls.crt", "tls.key", "ca.crt", "password"); err != nil {
+		return nil, err
+	}
+	if err := c.command("initdb", "--pgdata", c.data, "--username", User, "--pwfile", c.PasswordFile,
+		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"); err != nil {
+		return nil, err
+	}
+	return c, os.WriteFile(filepath.Join(c.data, "postgresql.auto.conf"), c.settings(durability), 0o600)
+}
+
+func (c *Cluster) settings(durability Durability) []byte {
+	return fmt.Appendf(nil, `
+listen_addresses = '127.0.0.1'
+port = %[2]d
+unix_socket_directories = '%[1]s'
+ssl = on
+ssl_cert_file = '%[1]s/tls.crt'
+ssl_key_file = '%[1]s/tls.key'
+max_connections = 500
+shared_buffers = 128MB
+fsync = %[3]s
+full_page_writes = %[3]s
+`, c.Directory, c.Port, durability)
+}
+
+// run starts the server and waits until it takes connections.
+func (c *Cluster) run(ctx context.Context) (err error) {
+	cmd := exec.Command(filepath.Join(c.programs, "postgres"), "-D", c.data)
+	cmd.SysProcAttr = c.account.attributes()
+	if c.process, err = process.Start(cmd, filepath.Join(c.Directory, "log")); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	return c.process.AwaitReady(ctx, func(ctx context.Context) error {
+		connection, err := pgx.Connect(ctx, c.url("postgres"))
+		if err != nil {
+			return err
+		}
+		return connection.Close(ctx)
+	})
+}
+
+func (c *Cluster) url(database string) string {
+	return fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s sslmode=disable", c.Directory, c.Port, User, c.Password, database)
+}
+
+// Database makes an empty database.
+func (c *Cluster) Database(t testing.TB) *Database {
+	t.Helper()
+	database := &Database{Cluster: c, Name: fmt.Sprintf("test_%d", c.created.Add(1))}
+	c.Exec(t, "CREATE DATABASE "+database.Name)
+	return database
+}
+
+// Exec runs statements as the superuser.
+func (c *Cluster) Exec(t testing.TB, statements ...string) {
+	t.Helper()
+	c.exec(t, "postgres", statements)
+}
+
+// Exec runs statements in the database as the superuser.
+func (d *Database) Exec(t testing.TB, statements ...string) {
+	t.Helper()
+	d.exec(t, d.Name, statements)
+}
+
+func (c *Cluster) exec(t testing.TB, database string, statements []string) {
+	t.Helper()
+	connection, err := pgx.Connect(t.Context(), c.url(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = connection.Close(context.WithoutCancel(t.Context())) }() // All statements were answered.
+	for _, statement := range statements {
+		if _, err := connection.Exec(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// Socket is the cluster's address on its Unix socket, Address that on loopback,
+// with TLS.
+func (c *Cluster) Socket() string { return net.JoinHostPort(c.Directory, strconv.Itoa(c.Port)) }
+
+// Address is host:port, with TLS.
+func (c *Cluster) Address() string { return net.JoinHostPort("localhost", strconv.Itoa(c.Port)) }
+
+// SocketFile is where the server listens.
+func (c *Cluster) SocketFile() string {
+	return filepath.Join(c.Directory, fmt.Sprintf(".s.PGSQL.%d", c.Port))
+}
+
+// Dump is the whole database as SQL text (pg_dump).
+func (d *Database) Dump(t testing.TB) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(d.programs, "pg_dump"),
+		"--host", d.Directory, "--port", strconv.Itoa(d.Port), "--username", User, d.Name)
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+d.Password)
+	dump, err := cmd.Output()
+	if failure, ok := errors.AsType[*exec.ExitError](err); ok {
+		t.Fatalf("pg_dump: %v: %s", err, failure.Stderr)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dump
+}
+
+// Crash ends the server in the middle of whatever it does; nothing is written
+// that was not written before.
+func (c *Cluster) Crash(t testing.TB) {
+	t.Helper()
+	if err := c.stop("immediate"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Restart starts a server that crashed.
+func (c *Cluster) Restart(t testing.TB) {
+	t.Helper()
+	if err := c.run(t.Context()); err != nil {
+		t.Fatalf("start PostgreSQL again: %v", err)
+	}
+}
+
+func (c *Cluster) stop(mode string) error {
+	select {
+	case <-c.process.Done():
+		return nil
+	default:
+	}
+	err := c.command("pg_ctl", "stop", "--pgdata", c.data, "--mode", mode, "--no-wait")
+	if err != nil {
+		return errors.Join(err, c.process.Stop())
+	}
+	<-c.process.Done()
+	return nil
+}
+
+func (c *Cluster) remove() error {
+	return errors.Join(c.stop("immediate"), os.RemoveAll(c.Directory))
+}
+
+// command runs one of PostgreSQL's programs as the server's account.
+func (c *Cluster) command(name string, arguments ...string) error {
+	cmd := exec.Command(filepath.Join(c.programs, name), arguments...)
+	cmd.Dir = c.Directory
+	cmd.SysProcAttr = c.account.attributes()
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, output)
+	}
+	return nil
+}
