@@ -8,8 +8,6 @@ import (
 	randomly "math/rand/v2"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -99,10 +97,8 @@ func outcomeOf(connection *pgxpool.Conn, err error) outcome {
 		_ = connection.Conn().Close(context.Background()) // It is given up.
 		return undone
 	}
-	switch {
-	case pgconn.SafeToRetry(err):
-		return undone
-	case connection.Conn().IsClosed():
+	// pgconn.SafeToRetry is not asked: it says so of a COMMIT that was sent.
+	if connection.Conn().IsClosed() {
 		return lost
 	}
 	return answered
@@ -128,9 +124,15 @@ func inTransaction(on session, operation func(tx session) error) error {
 	if !ok {
 		return errors.New("a transaction inside a transaction")
 	}
-	return pgx.BeginFunc(on.ctx, connection, func(tx pgx.Tx) error {
-		return operation(session{on: tx, ctx: on.ctx})
-	})
+	tx, err := connection.Begin(on.ctx)
+	if err != nil {
+		return err
+	}
+	if err := operation(session{on: tx, ctx: on.ctx}); err != nil {
+		_ = tx.Rollback(on.ctx) // Where it fails, the connection ends, and the transaction with it.
+		return err
+	}
+	return tx.Commit(on.ctx)
 }
 
 // newCall is the name of one call, which stays the same over its tries.

@@ -33,16 +33,20 @@ const (
 )
 
 // PutClient creates or replaces a client; see store.Clients. After a lost answer
-// the next try finds the write repeated and gives the stored record, as created
-// false even if this call created it.
+// the next try finds the write repeated and gives the stored record.
 func (s *Store) PutClient(ctx context.Context, write store.ClientWrite) (record store.ClientRecord, created bool, err error) {
 	wanted, err := write.Record()
 	if err != nil {
 		return store.ClientRecord{}, false, fmt.Errorf("keep client: %w", err)
 	}
+	var createdAt int64 // The revision under which a try of this call created the client.
 	err = s.changeClients(ctx, nil, func(tx session, revision int64) error {
 		wanted.Revision = revision
 		record, created, err = put(tx, write, wanted)
+		if created {
+			createdAt = revision
+		}
+		created = err == nil && record.Revision == createdAt
 		return err
 	})
 	if err != nil {

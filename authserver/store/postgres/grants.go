@@ -19,8 +19,8 @@ const (
 	selectCode = `SELECT c.digest, c.grant_id, c.client_id, c.expires_at, c.used_by IS NOT NULL, ` + grantColumns + `
 		FROM codes AS c JOIN grants AS g ON g.id = c.grant_id
 		WHERE c.digest = $1 AND c.expires_at > $2 AND NOT g.revoked`
-	redeemCode = `UPDATE codes SET used_by = $3 WHERE digest = $1 AND expires_at > $2 AND (used_by IS NULL OR used_by = $3)
-		AND EXISTS (SELECT 1 FROM grants WHERE id = grant_id AND NOT revoked)`
+	redeemCode = `UPDATE codes SET used_by = $3 WHERE digest = $1 AND (used_by = $3 OR used_by IS NULL AND expires_at > $2
+		AND EXISTS (SELECT 1 FROM grants WHERE id = grant_id AND NOT revoked))`
 	// The refresh token is there already when this call kept it in a try before. Should
 	// it be another grant's, which 256 random bits exclude, the code counts as replayed.
 	redeemCodeAndKeep = `WITH redeemed AS (` + redeemCode + ` AND grant_id = $5 AND client_id = $6 RETURNING grant_id, client_id)
@@ -78,8 +78,9 @@ func (s *Store) Code(ctx context.Context, code oauth.Digest, now time.Time) (sto
 // have waited for that row, find the code used and revoke the grant.
 //
 // When an answer is lost, the next try finds the code used by this call and
-// succeeds: it is no replay, and the grant stays. Should another call have
-// replayed the code and revoked the grant meanwhile, nobody succeeds.
+// succeeds: it is no replay, and the grant stays. It succeeds also when another
+// call has replayed the code meanwhile: this one was first, and what it got is
+// revoked.
 func (s *Store) RedeemCode(ctx context.Context, code oauth.Digest, refresh *store.RefreshToken, now time.Time) error {
 	statement, args := redeemCode, []any{code[:], column.Micros(now), newCall()}
 	if refresh != nil {

@@ -11,16 +11,20 @@ import (
 )
 
 const (
-	insertServerKey  = `INSERT INTO server_keys (id, use, algorithm, sealed, created_at) VALUES ($1, $2, $3, $4, $5)`
+	// A row changes when it is new, or when this call made it in a try before.
+	insertServerKey = `INSERT INTO server_keys (id, use, algorithm, sealed, created_at, added_by) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO UPDATE SET added_by = excluded.added_by WHERE server_keys.added_by = excluded.added_by`
 	selectServerKeys = `SELECT id, use, algorithm, sealed, created_at FROM server_keys ORDER BY created_at, id`
 	deleteServerKey  = `DELETE FROM server_keys WHERE id = $1`
 )
 
 // AddServerKey keeps a key; see store.ServerKeys. Replicas choose the same ids, so
-// after a lost answer ErrAlreadyExists may mean this very key: the caller reads
-// the keys again, as it does when another replica was first.
+// it is the name of the call that tells a lost success from another's key.
 func (s *Store) AddServerKey(ctx context.Context, key store.ServerKey) error {
-	_, err := s.exec(ctx, insertServerKey, key.ID, key.Use, key.Algorithm, key.Sealed, column.Micros(key.CreatedAt))
+	changed, err := s.exec(ctx, insertServerKey, key.ID, key.Use, key.Algorithm, key.Sealed, column.Micros(key.CreatedAt), newCall())
+	if err == nil && changed == 0 {
+		err = store.ErrAlreadyExists
+	}
 	if err != nil {
 		return fmt.Errorf("keep server key %s: %w", key.ID, err)
 	}

@@ -6,7 +6,7 @@
 -- Credentials (request_uri, code, refresh token, cookies, jti) are SHA-256 digests: 32 bytes.
 -- Names compare by their bytes (COLLATE "C"): in any locale the same order, and
 -- indexes that outlive another version of the operating system's collations.
--- A column ..._by names the call that used a value: the same call may try again.
+-- A column ..._by names the call that used a value or made a row: the same call may try again.
 
 -- +goose Up
 CREATE TABLE clients (
@@ -121,5 +121,6 @@ CREATE TABLE server_keys (
     use        TEXT   NOT NULL,
     algorithm  TEXT   NOT NULL,
     sealed     BYTEA  NOT NULL,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    added_by   BYTEA  NOT NULL
 );
