@@ -94,15 +94,40 @@ type TLS struct {
 	KeyFile         string `yaml:"keyFile"`
 }
 
-// Store says where the server keeps its state.
+// Store says where the server keeps its state: exactly one of the two is given.
 type Store struct {
-	SQLite SQLite `yaml:"sqlite"`
+	SQLite   *SQLite   `yaml:"sqlite"`
+	Postgres *Postgres `yaml:"postgres"`
 }
 
 // SQLite is the embedded store.
 type SQLite struct {
 	// Path of the database file; it is created when it is not there.
 	Path string `yaml:"path"`
+}
+
+// Postgres is a database that several server processes share.
+type Postgres struct {
+	// Hosts are host:port; of several the first that takes writes is used. A host
+	// that begins with a slash is the directory of a Unix socket.
+	Hosts    []string `yaml:"hosts"`
+	Database string   `yaml:"database"`
+	User     string   `yaml:"user"`
+	// PasswordFile holds the user's password; optional with a certificate.
+	PasswordFile string      `yaml:"passwordFile"`
+	TLS          PostgresTLS `yaml:"tls"`
+	// MaxConnections bounds the connections of one server process.
+	MaxConnections int `yaml:"maxConnections"`
+}
+
+// PostgresTLS names PEM files. The database's certificate and its name are always
+// verified, other than on a Unix socket, which has no TLS.
+type PostgresTLS struct {
+	// CAFile are the CAs that issue the database's certificate; the system's when empty.
+	CAFile string `yaml:"caFile"`
+	// CertificateFile and KeyFile are shown to the database: both or none.
+	CertificateFile string `yaml:"certificateFile"`
+	KeyFile         string `yaml:"keyFile"`
 }
 
 // Users says who can log in.
@@ -231,6 +256,17 @@ const (
 	DefaultRefreshTokenLifetime = 90 * 24 * time.Hour
 	DefaultSessionLifetime      = 8 * time.Hour
 )
+
+// DefaultMaxConnections serves one server process where the file states no number;
+// our own choice. PostgreSQL takes 100 connections in all unless told otherwise.
+const DefaultMaxConnections = 20
+
+// UnmarshalYAML reads the settings over their defaults.
+func (p *Postgres) UnmarshalYAML(node *yaml.Node) error {
+	type plain Postgres
+	p.MaxConnections = DefaultMaxConnections
+	return node.Decode((*plain)(p))
+}
 
 func defaults() Config {
 	return Config{

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,16 @@ func edited(t *testing.T, from, to string) string {
 		t.Fatalf("example.yaml does not contain %q", from)
 	}
 	return strings.Replace(text, from, to, 1)
+}
+
+// withPostgres is the example with the database that it shows in comments.
+func withPostgres(t *testing.T) string {
+	t.Helper()
+	text := edited(t, "  sqlite:\n    # Created", "  # sqlite:\n    # Created")
+	text = strings.Replace(text, "    path: /var/lib", "    # path: /var/lib", 1)
+	from := strings.Index(text, "  # postgres:")
+	to := from + strings.Index(text[from:], "\n\n")
+	return text[:from] + regexp.MustCompile(`(?m)^  # `).ReplaceAllString(text[from:to], "  ") + text[to:]
 }
 
 func problems(t *testing.T, text string) []Problem {
@@ -154,6 +165,52 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	}
 }
 
+func TestThePostgresExampleIsValid(t *testing.T) {
+	t.Parallel()
+	config, err := Parse([]byte(withPostgres(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Store{Postgres: &Postgres{
+		Hosts: []string{"db-1.bank.example:5432", "db-2.bank.example:5432"}, Database: "authserver", User: "authserver",
+		PasswordFile: "/etc/fapi-operator/database/password", MaxConnections: DefaultMaxConnections,
+		TLS: PostgresTLS{
+			CAFile: "/etc/fapi-operator/database/ca.crt", CertificateFile: "/etc/fapi-operator/database/tls.crt", KeyFile: "/etc/fapi-operator/database/tls.key",
+		},
+	}}
+	if difference := cmp.Diff(want, config.Store); difference != "" {
+		t.Errorf("Store (-want +got):\n%s", difference)
+	}
+}
+
+func TestExactlyOneDatabaseIsNamed(t *testing.T) {
+	t.Parallel()
+	const complete = `{hosts: ["db:5432"], database: a, user: b, passwordFile: c}`
+	for name, test := range map[string]struct{ store, path, wrong string }{
+		"none":            {"{}", "store", "not exactly one"},
+		"both":            {"{sqlite: {path: db}, postgres: " + complete + "}", "store", "not exactly one"},
+		"no host":         {"{postgres: {hosts: [], database: a, user: b, passwordFile: c}}", "store.postgres.hosts", "empty"},
+		"no port":         {"{postgres: {hosts: [db], database: a, user: b, passwordFile: c}}", "store.postgres.hosts[0]", "not host:port"},
+		"a URL":           {"{postgres: {hosts: ['postgres://b:secret@db/a'], database: a, user: b, passwordFile: c}}", "store.postgres.hosts[0]", "not host:port"},
+		"no user":         {"{postgres: {hosts: ['db:1'], database: a, passwordFile: c}}", "store.postgres.user", "missing"},
+		"no credential":   {"{postgres: {hosts: ['db:1'], database: a, user: b}}", "store.postgres.passwordFile", "neither"},
+		"key alone":       {"{postgres: {hosts: ['db:1'], database: a, user: b, passwordFile: c, tls: {keyFile: d}}}", "store.postgres.tls", "one of"},
+		"one connection":  {"{postgres: {hosts: ['db:1'], database: a, user: b, passwordFile: c, maxConnections: 1}}", "store.postgres.maxConnections", "out of range"},
+		"few connections": {"{postgres: {hosts: ['db:1'], database: a, user: b, passwordFile: c, maxConnections: few}}", "line 9", "another type"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := problems(t, strings.Replace(required, "store: {sqlite: {path: db}}", "store: "+test.store, 1))
+			if len(found) != 1 || found[0].Path != test.path || !strings.Contains(found[0].Wrong, test.wrong) {
+				t.Errorf("got %v, want one problem at %s: ...%s...", found, test.path, test.wrong)
+			}
+			if strings.Contains(found[0].String(), "secret") {
+				t.Errorf("%s tells a secret", found[0])
+			}
+		})
+	}
+}
+
 func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 	t.Parallel()
 	var paths []string
@@ -166,7 +223,7 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 		"listeners.mtls.address", "listeners.mtls.tls.certificateFile", "listeners.mtls.tls.keyFile",
 		"listeners.private.address", "listeners.private.tls.certificateFile", "listeners.private.tls.keyFile",
 		"listeners.private.clientCAFile", "listeners.private.allowedClientSANs", "listeners.health.address",
-		"store.sqlite.path", "keyEncryptionKeyFile", "users.file", "defaultResource", "log.level",
+		"store", "keyEncryptionKeyFile", "users.file", "defaultResource", "log.level",
 	}
 	if difference := cmp.Diff(want, paths); difference != "" {
 		t.Errorf("paths (-want +got):\n%s", difference)

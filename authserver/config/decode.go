@@ -85,6 +85,8 @@ func reword(complaint string) Problem {
 // the description that notA was given.
 func expected(goType string) string {
 	switch goType {
+	case "int":
+		return "a whole number"
 	case "string":
 		return "a text, in quotes if need be"
 	case "time.Duration":

@@ -56,16 +56,21 @@ func (c Config) checkFiles() error {
 	for _, name := range slices.Sorted(maps.Keys(c.TrustBundles)) {
 		found.checkBundle("trustBundles."+name, c.TrustBundles[name])
 	}
-	directory := filepath.Dir(c.Store.SQLite.Path)
-	status, err := os.Stat(directory)
-	found.unless(err == nil && status.IsDir(), "store.sqlite.path", "there is no directory "+directory, "create it or mount a volume there")
+	if c.Store.SQLite != nil {
+		found.checkDirectory("store.sqlite.path", filepath.Dir(c.Store.SQLite.Path))
+	}
 	return found.err()
+}
+
+func (r *report) checkDirectory(setting, directory string) {
+	status, err := os.Stat(directory)
+	r.unless(err == nil && status.IsDir(), setting, "there is no directory "+directory, "create it or mount a volume there")
 }
 
 type namedFile struct{ setting, path string }
 
 func (c Config) namedFiles() []namedFile {
-	return []namedFile{
+	files := []namedFile{
 		{"listeners.public.tls.certificateFile", c.Listeners.Public.TLS.CertificateFile},
 		{"listeners.public.tls.keyFile", c.Listeners.Public.TLS.KeyFile},
 		{"listeners.mtls.tls.certificateFile", c.Listeners.MTLS.TLS.CertificateFile},
@@ -76,6 +81,20 @@ func (c Config) namedFiles() []namedFile {
 		{"keyEncryptionKeyFile", c.KeyEncryptionKeyFile},
 		{"users.file", c.Users.File},
 	}
+	if p := c.Store.Postgres; p != nil {
+		files = append(files, p.namedFiles()...)
+	}
+	return files
+}
+
+// namedFiles are those of the optional files that are given.
+func (p Postgres) namedFiles() []namedFile {
+	return slices.DeleteFunc([]namedFile{
+		{"store.postgres.passwordFile", p.PasswordFile},
+		{"store.postgres.tls.caFile", p.TLS.CAFile},
+		{"store.postgres.tls.certificateFile", p.TLS.CertificateFile},
+		{"store.postgres.tls.keyFile", p.TLS.KeyFile},
+	}, func(named namedFile) bool { return named.path == "" })
 }
 
 func (c Config) schemaFiles() []namedFile {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func document(t *testing.T, text string) any {
 
 func TestTheSchemaAcceptsWhatTheServerAccepts(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{"example.yaml": example(t), "required settings": required} {
+	for name, text := range map[string]string{"example.yaml": example(t), "required settings": required, "postgres": withPostgres(t)} {
 		if err := compiledSchema(t).Validate(document(t, text)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -52,6 +53,7 @@ func TestTheSchemaRefusesWhatAnEditorCanSee(t *testing.T) {
 		"level":               {"level: info", "level: loud"},
 		"no SAN":              {"      - fapi-operator.fapi-system.svc\n      - spiffe://cluster.local/ns/fapi-system/sa/fapi-operator\n", "      []\n"},
 		"range":               {"10.20.0.0/16", "10.20.0.0"},
+		"two databases":       {"  # postgres:", "  postgres: {hosts: ['db:5432'], database: a, user: b, passwordFile: c}\n  # postgres:"},
 	} {
 		if schema.Validate(document(t, edited(t, test.from, test.to))) == nil {
 			t.Errorf("%s: the schema accepts it", name)
@@ -79,7 +81,14 @@ func agree(t *testing.T, path string, schema *jsonschema.Schema, value reflect.V
 	if !described && !strings.HasSuffix(path, ".tls") {
 		t.Errorf("%s has no description", path)
 	}
+	if value.Kind() == reflect.Pointer {
+		value = optional(value)
+	}
 	switch {
+	case value.Kind() == reflect.Int:
+		if schema.Types.String() != "[integer]" {
+			t.Errorf("%s is %s in the schema, a number in the struct", path, schema.Types)
+		}
 	case value.Type() == reflect.TypeFor[time.Duration](), value.Type() == reflect.TypeFor[CIDR](), value.Kind() == reflect.String:
 		if schema.Enum == nil && schema.Types.String() != "[string]" {
 			t.Errorf("%s is %s in the schema, a text in the struct", path, schema.Types)
@@ -97,6 +106,14 @@ func agree(t *testing.T, path string, schema *jsonschema.Schema, value reflect.V
 			agreeOnKeys(t, path+".*", entry, reflect.New(element).Elem())
 		}
 	}
+}
+
+// optional is what a section holds that is given and empty.
+func optional(section reflect.Value) reflect.Value {
+	if section.Type() == reflect.TypeFor[*Postgres]() {
+		return reflect.ValueOf(Postgres{MaxConnections: DefaultMaxConnections})
+	}
+	return reflect.New(section.Type().Elem()).Elem()
 }
 
 func agreeOnKeys(t *testing.T, path string, schema *jsonschema.Schema, value reflect.Value) {
@@ -130,6 +147,9 @@ func checkDefault(t *testing.T, path string, schema *jsonschema.Schema, value re
 	stated, _ := (*schema.Default).(string)
 	got := stated
 	want := value.String()
+	if value.Kind() == reflect.Int {
+		got, want = fmt.Sprint(*schema.Default), fmt.Sprint(value.Int())
+	}
 	if duration, ok := value.Interface().(time.Duration); ok {
 		parsed, err := time.ParseDuration(stated)
 		if err != nil {

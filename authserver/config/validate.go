@@ -19,7 +19,7 @@ func (c Config) validate() error {
 	var found report
 	found.checkURLs(c)
 	found.checkListeners(c.Listeners)
-	found.required("store.sqlite.path", c.Store.SQLite.Path, "the path of the database file")
+	found.checkStore(c.Store)
 	found.required("keyEncryptionKeyFile", c.KeyEncryptionKeyFile, "the path of the key file")
 	found.required("users.file", c.Users.File, "the path of the file of local users")
 	found.checkACR("authentication.acr.password", c.Authentication.ACR.Password)
@@ -138,6 +138,41 @@ func (r *report) checkSANs(path string, names []string) {
 			"write a DNS name, or a URI such as spiffe://cluster.local/ns/fapi-system/sa/fapi-operator")
 	}
 }
+
+func (r *report) checkStore(s Store) {
+	if (s.SQLite == nil) == (s.Postgres == nil) {
+		r.add("store", "it names not exactly one database", "write either sqlite (one server process) or postgres (any number)")
+		return
+	}
+	if s.SQLite != nil {
+		r.required("store.sqlite.path", s.SQLite.Path, "the path of the database file")
+		return
+	}
+	r.checkPostgres(*s.Postgres)
+}
+
+func (r *report) checkPostgres(p Postgres) {
+	const path = "store.postgres"
+	r.unless(len(p.Hosts) > 0, path+".hosts", "it is empty", `list host:port of the database, such as "db.bank.example:5432"`)
+	for i, address := range p.Hosts {
+		host, port, err := net.SplitHostPort(address)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		r.unless(err == nil && host != "", indexed(path+".hosts", i), "it is not host:port with a port number", `write an address such as "db.bank.example:5432"`)
+	}
+	r.required(path+".database", p.Database, "the name of the database")
+	r.required(path+".user", p.User, "the name of the database's user")
+	r.unless(p.PasswordFile != "" || p.TLS.CertificateFile != "", path+".passwordFile", "there is neither a password nor a certificate",
+		"write the path of the password's file, or of a certificate in tls.certificateFile")
+	r.unless((p.TLS.CertificateFile == "") == (p.TLS.KeyFile == ""), path+".tls", "it has one of certificateFile and keyFile", "write both or none")
+	r.unless(p.MaxConnections >= minConnections && p.MaxConnections <= maxConnections, path+".maxConnections", strconv.Itoa(p.MaxConnections)+" is out of range",
+		"write a number from "+strconv.Itoa(minConnections)+" to "+strconv.Itoa(maxConnections))
+}
+
+// Bounds of the connections of one server process; our own choice. A single one
+// would make every request wait for every other.
+const minConnections, maxConnections = 2, 1000
 
 func (r *report) checkDefaultResource(resource string) {
 	const path = "defaultResource"

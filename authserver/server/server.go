@@ -17,6 +17,8 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/config"
 	"github.com/fapi-operator/fapi-operator/authserver/keys"
 	"github.com/fapi-operator/fapi-operator/authserver/listen"
+	"github.com/fapi-operator/fapi-operator/authserver/store"
+	"github.com/fapi-operator/fapi-operator/authserver/store/postgres"
 	"github.com/fapi-operator/fapi-operator/authserver/store/sqlite"
 )
 
@@ -29,7 +31,7 @@ type Server struct {
 	config    config.Config
 	log       *slog.Logger
 	now       func() time.Time
-	store     *sqlite.Store
+	store     store.Store
 	keys      *keys.Ring
 	listeners []listener
 }
@@ -44,7 +46,7 @@ type listener struct {
 // New opens the store, the keys and the sockets. The caller runs the server, or
 // closes it.
 func New(ctx context.Context, cfg config.Config, now func() time.Time, log *slog.Logger) (*Server, error) {
-	backend, err := sqlite.Open(ctx, cfg.Store.SQLite.Path)
+	backend, err := openStore(ctx, cfg.Store)
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
@@ -53,6 +55,17 @@ func New(ctx context.Context, cfg config.Config, now func() time.Time, log *slog
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+func openStore(ctx context.Context, settings config.Store) (store.Store, error) {
+	if p := settings.Postgres; p != nil {
+		return postgres.Open(ctx, postgres.Settings{
+			Hosts: p.Hosts, Database: p.Database, User: p.User, PasswordFile: p.PasswordFile,
+			CAFile: p.TLS.CAFile, CertificateFile: p.TLS.CertificateFile, KeyFile: p.TLS.KeyFile,
+			MaxConnections: p.MaxConnections,
+		})
+	}
+	return sqlite.Open(ctx, settings.SQLite.Path)
 }
 
 func (s *Server) assemble(ctx context.Context) error {
