@@ -49,6 +49,9 @@ func (c *Client) NewBrowser() *Browser {
 	return &Browser{http: client, home: home.Host}
 }
 
+// ShareCookies makes both one browser, whose connections go different ways.
+func (b *Browser) ShareCookies(other *Browser) { b.http.Jar = other.http.Jar }
+
 // Close drops idle connections.
 func (b *Browser) Close() { b.http.CloseIdleConnections() }
 

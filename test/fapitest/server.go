@@ -24,11 +24,12 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
 	"github.com/fapi-operator/fapi-operator/authserver/registrar"
 	"github.com/fapi-operator/fapi-operator/authserver/server"
+	"github.com/fapi-operator/fapi-operator/test/testenv/pgcluster"
 )
 
 // Server is the real authorization server, in process: its four listeners on the
-// loopback interface, an SQLite file, certificates of its own authority, two
-// users, and a clock that the test moves.
+// loopback interface, a database, certificates of its own authority, two users,
+// and a clock that the test moves.
 type Server struct {
 	Issuer      string
 	MTLSBaseURL string
@@ -48,9 +49,10 @@ type Server struct {
 	// Registrar registers clients at the private listener, over mutual TLS.
 	Registrar *registrar.Registrar
 
-	log    *lockedBuffer
-	config config.Config
-	stop   func()
+	log      *lockedBuffer
+	settings settings
+	config   config.Config
+	stop     func()
 	// running is the server since Start.
 	running *server.Server
 }
@@ -71,8 +73,29 @@ func StartServer(t testing.TB, settings ...string) *Server {
 	return s
 }
 
-// Prepare writes the files of a server, as StartServer does, and does not start it.
-func Prepare(t testing.TB, settings ...string) *Server {
+// StartServerOn starts a server whose state is in the database.
+func StartServerOn(t testing.TB, database *pgcluster.Database, added ...string) *Server {
+	t.Helper()
+	s := PrepareOn(t, database, added...)
+	s.Start(t)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Prepare writes the files of a server, as StartServer does, and does not start
+// it. Its state is going to be in an SQLite file.
+func Prepare(t testing.TB, added ...string) *Server {
+	t.Helper()
+	return prepare(t, nil, added)
+}
+
+// PrepareOn is Prepare for a server whose state is in the database.
+func PrepareOn(t testing.TB, database *pgcluster.Database, added ...string) *Server {
+	t.Helper()
+	return prepare(t, database, added)
+}
+
+func prepare(t testing.TB, database *pgcluster.Database, added []string) *Server {
 	t.Helper()
 	now := time.Now()
 	s := &Server{
@@ -80,14 +103,61 @@ func Prepare(t testing.TB, settings ...string) *Server {
 		Person: Person{Username: "alice", Password: "correct horse battery staple"},
 		Other:  Person{Username: "bob", Password: "correct horse battery staple"},
 	}
-	s.writeFiles(t, settings)
+	s.settings = settings{Directory: t.TempDir(), Listeners: freePorts(t), Database: database, Added: strings.Join(added, "\n")}
+	s.settings.Reached = s.settings.Listeners
+	s.writeFiles(t)
+	s.configure(t, "config.yaml")
+	return s
+}
+
+// StartReplica starts another server of the same issuer, keys, clock and database,
+// with listeners of its own: one more to which a load balancer sends requests.
+// At says how a client comes to it.
+func (s *Server) StartReplica(t testing.TB) *Server {
+	t.Helper()
+	replica := &Server{Authority: s.Authority, Clock: s.Clock, Person: s.Person, Other: s.Other, log: &lockedBuffer{}, settings: s.settings}
+	replica.settings.Listeners = freePorts(t)
+	replica.configure(t, "replica.yaml")
+	replica.Start(t)
+	t.Cleanup(replica.Stop)
+	return replica
+}
+
+// At is the same client, whose connections to the issuer come to this replica.
+func (s *Server) At(client *Client) *Client {
+	there := client.With(client.Misbehave)
+	reached, listeners := s.settings.Reached, s.settings.Listeners
+	there.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		switch address {
+		case fmt.Sprintf("localhost:%d", reached.Public):
+			address = fmt.Sprintf("localhost:%d", listeners.Public)
+		case fmt.Sprintf("localhost:%d", reached.MTLS):
+			address = fmt.Sprintf("localhost:%d", listeners.MTLS)
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	return there
+}
+
+// configure writes the configuration and loads it.
+func (s *Server) configure(t testing.TB, name string) {
+	t.Helper()
+	var text bytes.Buffer
+	if err := configuration.Execute(&text, s.settings); err != nil {
+		t.Fatal(err)
+	}
+	s.ConfigFile = testca.WriteFile(t, s.settings.Directory, name, text.Bytes())
+	s.Issuer = fmt.Sprintf("https://localhost:%d", s.settings.Reached.Public)
+	s.MTLSBaseURL = fmt.Sprintf("https://localhost:%d", s.settings.Reached.MTLS)
+	s.HealthURL = fmt.Sprintf("http://127.0.0.1:%d", s.settings.Listeners.Health)
+	s.PrivateAddress = fmt.Sprintf("localhost:%d", s.settings.Listeners.Private)
+	s.connectRegistrar(t)
 	loaded, err := config.Load(s.ConfigFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.config = loaded
 	t.Cleanup(func() { s.showLog(t) })
-	return s
 }
 
 // Start starts the server at its addresses, with what its store holds.
@@ -133,30 +203,53 @@ func (s *Server) showLog(t testing.TB) {
 
 // settings are what the configuration's template is filled with.
 type settings struct {
-	Directory                     string
-	Public, MTLS, Private, Health int
+	Directory string
+	// Listeners are where the server listens, Reached where the issuer's endpoints
+	// are, which is another server's listeners where this one is a replica.
+	Listeners, Reached ports
+	// Database is nil for an SQLite file in the directory.
+	Database *pgcluster.Database
+	// Added is YAML beside all else.
+	Added string
+}
+
+type ports struct{ Public, MTLS, Private, Health int }
+
+func freePorts(t testing.TB) ports {
+	t.Helper()
+	return ports{freePort(t), freePort(t), freePort(t), freePort(t)}
 }
 
 var configuration = template.Must(template.New("config").Parse(`
-issuer: https://localhost:{{.Public}}
-mtlsBaseURL: https://localhost:{{.MTLS}}
+issuer: https://localhost:{{.Reached.Public}}
+mtlsBaseURL: https://localhost:{{.Reached.MTLS}}
 listeners:
   public:
-    address: 127.0.0.1:{{.Public}}
+    address: 127.0.0.1:{{.Listeners.Public}}
     tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
   mtls:
-    address: 127.0.0.1:{{.MTLS}}
+    address: 127.0.0.1:{{.Listeners.MTLS}}
     tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
   private:
-    address: 127.0.0.1:{{.Private}}
+    address: 127.0.0.1:{{.Listeners.Private}}
     tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
     clientCAFile: {{.Directory}}/ca.crt
     allowedClientSANs: ["` + OperatorSAN + `"]
     administratorSANs: ["` + AdministratorSAN + `"]
   health:
-    address: 127.0.0.1:{{.Health}}
+    address: 127.0.0.1:{{.Listeners.Health}}
 store:
+{{- with .Database}}
+  postgres:
+    hosts: ["{{.Address}}"]
+    database: {{.Name}}
+    user: {{.User}}
+    passwordFile: {{.PasswordFile}}
+    tls: {caFile: {{.CAFile}}}
+    maxConnections: 8
+{{- else}}
   sqlite: {path: {{.Directory}}/` + databaseFile + `}
+{{- end}}
 keyEncryptionKeyFile: {{.Directory}}/` + keyEncryptionKeyFile + `
 users: {file: {{.Directory}}/users.yaml}
 authentication: {acr: {password: ` + PasswordACR + `}}
@@ -172,12 +265,12 @@ authorizationDetailsTypes:
   account_information: {description: Read your accounts, schemaFile: {{.Directory}}/account_information.json}
   payment_initiation: {description: Make this payment, schemaFile: {{.Directory}}/payment_initiation.json}
 log: {level: debug, format: text}
+{{.Added}}
 `))
 
-func (s *Server) writeFiles(t testing.TB, added []string) {
+func (s *Server) writeFiles(t testing.TB) {
 	t.Helper()
-	directory := t.TempDir()
-	filled := settings{directory, freePort(t), freePort(t), freePort(t), freePort(t)}
+	directory := s.settings.Directory
 	s.Authority.Server(t).Write(t, directory)
 	testca.WriteFile(t, directory, "ca.crt", s.Authority.PEM())
 	s.KeyEncryptionKeyFile = writeStore(t, directory)
@@ -186,24 +279,13 @@ func (s *Server) writeFiles(t testing.TB, added []string) {
 		s.Person.Username, cheapHash(s.Person.Password), aliceClaims))
 	testca.WriteFile(t, directory, "account_information.json", []byte(accountInformationSchema))
 	testca.WriteFile(t, directory, "payment_initiation.json", []byte(paymentInitiationSchema))
-	var text bytes.Buffer
-	if err := configuration.Execute(&text, filled); err != nil {
-		t.Fatal(err)
-	}
-	text.WriteString(strings.Join(added, "\n"))
-	s.ConfigFile = testca.WriteFile(t, directory, "config.yaml", text.Bytes())
-	s.Issuer = fmt.Sprintf("https://localhost:%d", filled.Public)
-	s.MTLSBaseURL = fmt.Sprintf("https://localhost:%d", filled.MTLS)
-	s.HealthURL = fmt.Sprintf("http://127.0.0.1:%d", filled.Health)
-	s.PrivateAddress = fmt.Sprintf("localhost:%d", filled.Private)
-	s.connectRegistrar(t, filled)
 }
 
-func (s *Server) connectRegistrar(t testing.TB, filled settings) {
+func (s *Server) connectRegistrar(t testing.TB) {
 	t.Helper()
 	certificateFile, keyFile := s.Authority.Issue(t, testca.Leaf{URIs: []string{OperatorSAN}}).Write(t, t.TempDir())
 	client, err := registrar.New(registrar.Config{
-		BaseURL: "https://" + s.PrivateAddress, CAFile: filepath.Join(filled.Directory, "ca.crt"),
+		BaseURL: "https://" + s.PrivateAddress, CAFile: filepath.Join(s.settings.Directory, "ca.crt"),
 		CertificateFile: certificateFile, KeyFile: keyFile,
 	})
 	if err != nil {

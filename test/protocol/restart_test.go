@@ -17,6 +17,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/server"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
+	"github.com/fapi-operator/fapi-operator/test/testenv/pgcluster"
 )
 
 // runServer makes the test binary a server of its own, which can be killed.
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(pgcluster.Main(m))
 }
 
 // serve is what the authserver command does.

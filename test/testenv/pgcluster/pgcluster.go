@@ -63,10 +63,12 @@ type Cluster struct {
 	created  atomic.Int64
 }
 
-// Database is an empty database of a cluster.
+// Database is a database of a cluster, and empty at first.
 type Database struct {
 	*Cluster
 	Name string
+	// User owns it.
+	User string
 }
 
 var shared struct {
@@ -196,7 +198,7 @@ func (c *Cluster) url(database string) string {
 // Database makes an empty database.
 func (c *Cluster) Database(t testing.TB) *Database {
 	t.Helper()
-	database := &Database{Cluster: c, Name: fmt.Sprintf("test_%d", c.created.Add(1))}
+	database := &Database{Cluster: c, Name: fmt.Sprintf("test_%d", c.created.Add(1)), User: User}
 	c.Exec(t, "CREATE DATABASE "+database.Name)
 	return database
 }
