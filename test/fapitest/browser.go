@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/net/html"
 )
@@ -41,12 +43,41 @@ const maxRedirects = 10
 func (c *Client) NewBrowser() *Browser {
 	jar, _ := cookiejar.New(nil) // Without options it has no way to fail.
 	client := c.newTransport(nil)
-	client.Jar = jar
+	client.Jar = &cookies{CookieJar: jar}
 	home, err := url.Parse(c.Issuer)
 	if err != nil {
 		return &Browser{http: client}
 	}
 	return &Browser{http: client, home: home.Host}
+}
+
+// cookies remembers every cookie that it was ever given.
+type cookies struct {
+	http.CookieJar
+	mu    sync.Mutex
+	given []string
+}
+
+func (c *cookies) SetCookies(from *url.URL, set []*http.Cookie) {
+	c.mu.Lock()
+	for _, cookie := range set {
+		if cookie.Value != "" {
+			c.given = append(c.given, cookie.Value)
+		}
+	}
+	c.mu.Unlock()
+	c.CookieJar.SetCookies(from, set)
+}
+
+// CookiesGiven are the values of all cookies that the browser was ever given.
+func (b *Browser) CookiesGiven() []string {
+	jar, ok := b.http.Jar.(*cookies)
+	if !ok {
+		return nil
+	}
+	jar.mu.Lock()
+	defer jar.mu.Unlock()
+	return slices.Clone(jar.given)
 }
 
 // ShareCookies makes both one browser, whose connections go different ways.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -190,6 +191,24 @@ func (s *Server) TurnKeys(t testing.TB) {
 	if err := s.running.TurnKeys(t.Context()); err != nil {
 		t.Fatalf("look after the server's keys: %v", err)
 	}
+}
+
+// Stored is all that the server's store holds, as whoever steals it sees it: the
+// database's dump, or the SQLite file with its log.
+func (s *Server) Stored(t testing.TB) []byte {
+	t.Helper()
+	if s.settings.Database != nil {
+		return s.settings.Database.Dump(t)
+	}
+	var all []byte
+	for _, name := range []string{"authserver.db", "authserver.db-wal"} {
+		content, err := os.ReadFile(filepath.Join(s.settings.Directory, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, content...)
+	}
+	return all
 }
 
 // Log is what the server has logged.
