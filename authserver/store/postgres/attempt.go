@@ -8,6 +8,7 @@ import (
 	randomly "math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -118,13 +119,14 @@ func pause(ctx context.Context, try int) error {
 	}
 }
 
-// inTransaction makes of several statements one operation.
+// inTransaction makes of several statements one operation. It locks what it must
+// not miss; at a stricter level those who wait for the lock would fail in its place.
 func inTransaction(on session, operation func(tx session) error) error {
 	connection, ok := on.on.(*pgxpool.Conn)
 	if !ok {
 		return errors.New("a transaction inside a transaction")
 	}
-	tx, err := connection.Begin(on.ctx)
+	tx, err := connection.BeginTx(on.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return err
 	}
