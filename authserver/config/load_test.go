@@ -42,6 +42,26 @@ func TestLoadNamesEveryFileThatIsMissing(t *testing.T) {
 	}
 }
 
+func TestLoadNamesTheDatabasesFiles(t *testing.T) {
+	t.Parallel()
+	config, err := Parse([]byte(withPostgres(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, named := range config.namedFiles() {
+		paths = append(paths, named.setting)
+	}
+	want := []string{"store.postgres.passwordFile", "store.postgres.tls.caFile", "store.postgres.tls.certificateFile", "store.postgres.tls.keyFile"}
+	if difference := cmp.Diff(want, paths[len(paths)-4:]); difference != "" {
+		t.Errorf("paths (-want +got):\n%s", difference)
+	}
+	config.Store.Postgres.TLS = PostgresTLS{}
+	if files := len(config.namedFiles()); files != len(paths)-3 {
+		t.Errorf("%d files are looked for without the optional ones, want %d", files, len(paths)-3)
+	}
+}
+
 func TestLoadAcceptsFilesThatAreThere(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
