@@ -25,11 +25,6 @@ func settingsOf(database *pgcluster.Database) Settings {
 	}
 }
 
-func openStore(t testing.TB) *Store {
-	t.Helper()
-	return openWith(t, settingsOf(pgcluster.New(t)))
-}
-
 func openWith(t testing.TB, settings Settings) *Store {
 	t.Helper()
 	opened, err := Open(t.Context(), settings)
