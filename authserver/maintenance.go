@@ -10,6 +10,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/config"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/keys"
+	"github.com/fapi-operator/fapi-operator/authserver/server"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/authserver/store/sqlite"
 )
@@ -60,6 +61,9 @@ func backup(ctx context.Context, arguments []string, _ io.Reader, output io.Writ
 	if *to == "" {
 		return errors.New("backup: --to FILE is missing: name the file to make")
 	}
+	if err := requireSQLite("backup", settings); err != nil {
+		return err
+	}
 	from := settings.Store.SQLite.Path
 	if err := createOnce(*to, func(unnamed string) error { return sqlite.Backup(ctx, from, unnamed) }); err != nil {
 		return fmt.Errorf("back up: %w", err)
@@ -74,6 +78,9 @@ func migrate(ctx context.Context, arguments []string, _ io.Reader, output io.Wri
 	if err != nil {
 		return err
 	}
+	if settings.Store.Postgres != nil {
+		return migratePostgres(ctx, settings, output)
+	}
 	path := settings.Store.SQLite.Path
 	opened, err := sqlite.Open(ctx, path)
 	if err != nil {
@@ -84,6 +91,26 @@ func migrate(ctx context.Context, arguments []string, _ io.Reader, output io.Wri
 		return err
 	}
 	return tell(output, "%s has schema version %d", path, version)
+}
+
+// migratePostgres also serves beside running servers of the version before.
+func migratePostgres(ctx context.Context, settings config.Config, output io.Writer) error {
+	opened, err := server.OpenStore(ctx, settings.Store)
+	if err != nil {
+		return err
+	}
+	if err := opened.Close(); err != nil {
+		return err
+	}
+	return tell(output, "the database %s has the newest schema", settings.Store.Postgres.Database)
+}
+
+// requireSQLite says what to do instead where the state is in PostgreSQL.
+func requireSQLite(command string, settings config.Config) error {
+	if settings.Store.Postgres == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: the state is in PostgreSQL, and this command reads SQLite files; use the database's own tools (docs/store.md)", command)
 }
 
 // checkStore reads the whole store, also beside the server, and tells everything
@@ -102,6 +129,9 @@ func checkStore(ctx context.Context, arguments []string, _ io.Reader, output io.
 func reading(ctx context.Context, name string, arguments []string, do func(config.Config, *sqlite.Store) error) error {
 	settings, err := settingsOf(newFlags(name), arguments)
 	if err != nil {
+		return err
+	}
+	if err := requireSQLite(name, settings); err != nil {
 		return err
 	}
 	kept, err := sqlite.OpenReadOnly(ctx, settings.Store.SQLite.Path)

@@ -11,6 +11,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
+	"github.com/fapi-operator/fapi-operator/test/testenv/pgcluster"
 )
 
 // wants checks a program's outcome and that it tells of each passage.
@@ -133,6 +134,19 @@ func TestMigrateMakesAndKeepsTheSchema(t *testing.T) {
 	}
 	server.Start(t)
 	t.Cleanup(server.Stop)
+}
+
+// Where the state is in PostgreSQL, migrate works, and what reads files says so.
+func TestCommandsOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	server := fapitest.PrepareOn(t, pgcluster.New(t))
+	for range 2 {
+		authserver(t, "migrate", "--config", server.ConfigFile).wants(t, 0, "newest schema")
+	}
+	for _, command := range []string{"check", "check-clients"} {
+		authserver(t, command, "--config", server.ConfigFile).wants(t, 1, command+": the state is in PostgreSQL", "docs/store.md")
+	}
+	authserver(t, "backup", "--config", server.ConfigFile, "--to", beside(server, "copy.db")).wants(t, 1, "backup: the state is in PostgreSQL")
 }
 
 func TestCheckBesideTheServer(t *testing.T) {

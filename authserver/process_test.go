@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/fapi-operator/fapi-operator/test/testenv/pgcluster"
 )
 
 // asProgram makes the test binary the program itself, in a process of its own.
@@ -16,7 +18,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(pgcluster.Main(m))
 }
 
 // outcome is how the program ended.

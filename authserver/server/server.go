@@ -46,7 +46,7 @@ type listener struct {
 // New opens the store, the keys and the sockets. The caller runs the server, or
 // closes it.
 func New(ctx context.Context, cfg config.Config, now func() time.Time, log *slog.Logger) (*Server, error) {
-	backend, err := openStore(ctx, cfg.Store)
+	backend, err := OpenStore(ctx, cfg.Store)
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
@@ -57,7 +57,8 @@ func New(ctx context.Context, cfg config.Config, now func() time.Time, log *slog
 	return s, nil
 }
 
-func openStore(ctx context.Context, settings config.Store) (store.Store, error) {
+// OpenStore opens the configured store, and first brings its schema up to date.
+func OpenStore(ctx context.Context, settings config.Store) (store.Store, error) {
 	if p := settings.Postgres; p != nil {
 		return postgres.Open(ctx, postgres.Settings{
 			Hosts: p.Hosts, Database: p.Database, User: p.User, PasswordFile: p.PasswordFile,

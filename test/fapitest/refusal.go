@@ -71,7 +71,7 @@ func (e *ErrorResponse) check(body string) error {
 		return mustBeRefused("%s answers with characters that RFC 6749, 5.2 forbids: %q %q", e.Step, e.Code, e.Description)
 	case !isURIReference(e.URI):
 		return mustBeRefused("error_uri is no URI: %q", e.URI)
-	case e.Rule() == "":
+	case e.Rule() == "" && e.Code != oauth.ServerError: // Of what is unforeseen a stranger learns nothing.
 		return mustBeRefused("the refusal of %s names no rule: %q", e.Step, e.Description)
 	case internals.MatchString(body) || tokenLike.MatchString(body):
 		return mustBeRefused("the refusal of %s shows what is inside the server: %s", e.Step, body)

@@ -127,6 +127,7 @@ func (s *Server) StartReplica(t testing.TB) *Server {
 // At is the same client, whose connections to the issuer come to this replica.
 func (s *Server) At(client *Client) *Client {
 	there := client.With(client.Misbehave)
+	there.Judge = s.judge
 	reached, listeners := s.settings.Reached, s.settings.Listeners
 	there.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		switch address {
