@@ -27,6 +27,7 @@ func main() {
 type settings struct {
 	suiteURL   string
 	suiteToken string
+	suiteNote  string
 	plans      []string
 	modules    []string
 	results    string
@@ -45,6 +46,7 @@ func readSettings() settings {
 	modules := flag.String("modules", os.Getenv("MODULES"), "modules to run, comma-separated names or patterns without their common prefix; all when empty")
 	flag.StringVar(&s.suiteURL, "suite", os.Getenv("SUITE"), "the running suite: https://host:port, as it calls itself")
 	flag.StringVar(&s.suiteToken, "suite-token", os.Getenv("SUITE_TOKEN"), "the suite's API token; a suite in development mode needs none")
+	flag.StringVar(&s.suiteNote, "suite-note", os.Getenv("SUITE_NOTE"), "what the table of results says of the suite beside its version")
 	flag.StringVar(&s.results, "results", os.Getenv("RESULTS"), "file to write the table of results to, in Markdown")
 	flag.StringVar(&s.logs, "logs", os.Getenv("LOGS"), "folder to write each module's log to, in JSON")
 	flag.StringVar(&s.host, "host", environment("SERVER_HOST", "localhost"), "host name at which the suite reaches this machine")

@@ -91,7 +91,7 @@ func (r *report) writeResults(ctx context.Context, settings settings, suiteVersi
 	if err != nil {
 		return err
 	}
-	text := r.results(heading{suiteVersion, commit, settings.nonces, time.Now()}, groups)
+	text := r.results(heading{strings.TrimSuffix(suiteVersion+"; "+settings.suiteNote, "; "), commit, settings.nonces, time.Now()}, groups)
 	if err := os.WriteFile(settings.results, []byte(text), 0o644); err != nil {
 		return fmt.Errorf("write the results: %w", err)
 	}
