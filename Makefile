@@ -45,7 +45,6 @@ controlplane: ## Build etcd, kube-apiserver and cert-manager from their modules 
 .PHONY: prerequisites
 prerequisites: ## Install what tests need where it is missing: a C compiler (for the race detector), PostgreSQL
 	@command -v gcc >/dev/null || { echo "installing gcc and libc6-dev (for go test -race)"; apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
-
 	@hack/postgres
 
 .PHONY: interop
