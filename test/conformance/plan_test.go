@@ -66,6 +66,7 @@ func TestEveryCombinationOfPlainFAPIHasAPlan(t *testing.T) {
 						prefix = "sp-"
 					}
 					wantOnce(t, got, prefix+auth+"-"+sender+"-"+openID+tail)
+					wantOnce(t, got, prefix+auth+"-"+sender+"-"+openID+tail+"-rar")
 				}
 			}
 			wantOnce(t, got, "cc-"+auth+"-"+sender)
@@ -92,7 +93,7 @@ func TestPlansAreChosenByNameAndPattern(t *testing.T) {
 		t.Errorf("chose %v, %v; want %v", names(chosen), err, want)
 	}
 	all, err := choosePlans(load(t), nil)
-	if err != nil || len(all) < 8+24+4 {
+	if err != nil || len(all) != 2*(8+24)+4 {
 		t.Errorf("without a pattern: %d plans, %v", len(all), err)
 	}
 	if _, err := choosePlans(load(t), []string{"sp-pkjwt-dpop"}); err == nil || !strings.Contains(err.Error(), "sp-pkjwt-dpop-oidc") {
