@@ -25,6 +25,7 @@ func TestOutcomesAreJudgedByWhatIsExpected(t *testing.T) {
 		{"a page to look at", outcome{Plan: "sp-a", Module: "happy-flow", Result: resultReview}, ""},
 		{"failed", outcome{Plan: "sp-a", Module: "happy-flow", Result: resultFailed}, "FAILED is not expected"},
 		{"warning", outcome{Plan: "sp-a", Module: "par-x", Result: resultWarning, Findings: []finding{warning}}, "WARNING is not expected"},
+		{"a warning under a page to look at", outcome{Plan: "sp-a", Module: "happy-flow", Result: resultReview, Findings: []finding{warning}}, "is not expected"},
 		{"skipped", outcome{Plan: "sp-a", Module: "happy-flow", Result: resultSkipped}, "SKIPPED is not expected"},
 		{"interrupted", outcome{Plan: "sp-a", Module: "happy-flow", Result: stateInterrupted}, "INTERRUPTED is not expected"},
 		{"too slow", outcome{Plan: "sp-a", Module: "happy-flow", Result: resultUnfinished}, "UNFINISHED is not expected"},

@@ -88,8 +88,8 @@ func wantOnce(t *testing.T, plans []string, name string) {
 }
 
 func TestPlansAreChosenByNameAndPattern(t *testing.T) {
-	chosen, err := choosePlans(load(t), []string{"sp-mtls-dpop-*", "cc-pkjwt-mtls"})
-	if want := []string{"sp-mtls-dpop-oauth", "sp-mtls-dpop-oidc", "cc-pkjwt-mtls"}; err != nil || !slices.Equal(names(chosen), want) {
+	chosen, err := choosePlans(load(t), []string{"sp-mtls-dpop-*-rar", "cc-pkjwt-mtls"})
+	if want := []string{"sp-mtls-dpop-oauth-rar", "sp-mtls-dpop-oidc-rar", "cc-pkjwt-mtls"}; err != nil || !slices.Equal(names(chosen), want) {
 		t.Errorf("chose %v, %v; want %v", names(chosen), err, want)
 	}
 	all, err := choosePlans(load(t), nil)
