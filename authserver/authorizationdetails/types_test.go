@@ -60,6 +60,19 @@ func TestDeclaredTypesAreNamedAndDescribed(t *testing.T) {
 	}
 }
 
+// Items that are arrays of themselves have no title, and an end.
+func TestTitleInASchemaOfArraysOfItself(t *testing.T) {
+	t.Parallel()
+	types, err := load(t, `{"type":"object","properties":{"type":{"type":"string"},"tree":{"$ref":"#/$defs/tree"}},"additionalProperties":false,
+		"$defs":{"tree":{"type":["array","object"],"items":{"$ref":"#/$defs/tree"},"patternProperties":{"^x":{"type":"string"}}}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if title := types.Title("payment", []string{"tree", "x1"}); title != "" {
+		t.Errorf("it is called %q", title)
+	}
+}
+
 func TestSchemasThatAreNotFitAreRefusedByTheirFile(t *testing.T) {
 	t.Parallel()
 	closed := func(members string) string { return `{` + members + `, "additionalProperties": false}` }
