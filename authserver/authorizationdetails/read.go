@@ -103,7 +103,7 @@ func (t *Types) element(object jsontext.Value, client *fapi.Client) (fapi.Author
 	}
 	element := fapi.AuthorizationDetail{Client: client, Type: *common.Type, JSON: json.RawMessage(object), Canonical: canonical}
 	declared, supported := t.declared[element.Type]
-	element.Supported = supported
+	element.Supported, element.WithoutPerson = supported, declared.withoutPerson
 	if supported && client.MayUseAuthorizationDetails(element.Type) {
 		element.Fault, err = declared.fault(object)
 	}

@@ -22,14 +22,17 @@ type Declaration struct {
 	Description string
 	// SchemaFile is the path of a JSON Schema (draft 2020-12) for one element.
 	SchemaFile string
+	// WithoutPerson: a client may have it by client credentials, where nobody is asked.
+	WithoutPerson bool
 }
 
 // Types are the declared types. They are safe for concurrent use, and never change.
 type Types struct{ declared map[string]detailsType }
 
 type detailsType struct {
-	description string
-	schema      *jsonschema.Schema
+	description   string
+	schema        *jsonschema.Schema
+	withoutPerson bool
 }
 
 // Load reads and compiles the schemas of the types by name. The error names every
@@ -43,7 +46,7 @@ func Load(declarations map[string]Declaration) (*Types, error) {
 			faults = append(faults, fmt.Errorf("authorization details type %s: %w", name, err))
 			continue
 		}
-		types.declared[name] = detailsType{declarations[name].Description, schema}
+		types.declared[name] = detailsType{declarations[name].Description, schema, declarations[name].WithoutPerson}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -74,14 +77,19 @@ func (t *Types) Title(name string, members []string) string {
 }
 
 // property is the schema of a member, of the object or of the array's objects.
+// Items that are arrays of themselves have no end, and are not followed for ever.
 func property(schema *jsonschema.Schema, member string) *jsonschema.Schema {
-	for _, candidate := range withReferences(schema) {
-		if found := candidate.Properties[member]; found != nil {
-			return found
+	for range maxReferences {
+		var items *jsonschema.Schema
+		for _, candidate := range withReferences(schema) {
+			if found := candidate.Properties[member]; found != nil {
+				return found
+			}
+			if items = candidate.Items2020; items != nil {
+				break
+			}
 		}
-		if candidate.Items2020 != nil {
-			return property(candidate.Items2020, member)
-		}
+		schema = items
 	}
 	return nil
 }

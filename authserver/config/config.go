@@ -167,6 +167,8 @@ type AuthorizationDetailsType struct {
 	Description string `yaml:"description"`
 	// SchemaFile holds a JSON Schema (draft 2020-12) for one element.
 	SchemaFile string `yaml:"schemaFile"`
+	// WithoutPerson lets clients have it by client credentials, where nobody is asked.
+	WithoutPerson bool `yaml:"withoutPerson"`
 }
 
 // JWKSURI lists where clients' key sets may be fetched from besides public addresses.

@@ -29,8 +29,10 @@ type AuthorizationDetail struct {
 	// Canonical is the same for two elements that say the same (RFC 9396, 6.1):
 	// members sorted, texts spelt alike, numbers as they were written.
 	Canonical string
-	// Supported: the server's configuration declares the type.
-	Supported bool
+	// Supported: the server's configuration declares the type; WithoutPerson: it lets
+	// a client have it where nobody is asked.
+	Supported     bool
+	WithoutPerson bool
 	// Fault is how the element departs from the type's schema, in a few words
 	// without its values; "" when it conforms. It is asked only of a type that is
 	// supported, and that the client may use.
@@ -81,6 +83,27 @@ var authorizationDetailRules = []Rule[AuthorizationDetail]{
 		Remedy: "send the members that the type's schema describes, and no others", Member: oauth.ParamAuthorizationDetails,
 		Holds: func(d AuthorizationDetail) bool { return d.Fault == "" },
 	},
+}
+
+// clientDetailRules holds for every element that is asked for with client
+// credentials, where no person is asked.
+var clientDetailRules = []Rule[AuthorizationDetail]{
+	{
+		ID: "LOCAL-AUTHORIZATION-DETAILS-PERSON", Clause: "our own policy, beside RFC 9396, 6", Code: oauth.InvalidAuthorizationDetails,
+		Demand: "the type is one that the configuration gives without a person (withoutPerson): what a person must consent to is not had by client credentials",
+		Remedy: "ask for it in an authorization request", Member: oauth.ParamAuthorizationDetails,
+		Holds: func(d AuthorizationDetail) bool { return d.WithoutPerson },
+	},
+}
+
+// CheckClientDetails refuses elements that need a person.
+func CheckClientDetails(elements []AuthorizationDetail) *oauth.Error {
+	for i, element := range elements {
+		if refusal := firstBroken(clientDetailRules, element); refusal != nil {
+			return element.locate(refusal, i)
+		}
+	}
+	return nil
 }
 
 // CheckAuthorizationDetails refuses authorization details at the first rule that

@@ -38,6 +38,7 @@ func Rules() []RuleText {
 		ruleTexts("pushed authorization request", pushedRequestRules),
 		ruleTexts("authorization details", authorizationDetailsRules),
 		ruleTexts("authorization details: element", authorizationDetailRules),
+		ruleTexts("authorization details by client credentials", clientDetailRules),
 		ruleTexts("authorization request parameters", authorizationQueryRules),
 		ruleTexts("authorization request", authorizationRequestRules),
 		ruleTexts("login", authenticationRules),

@@ -70,8 +70,8 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 		clientKeys: jwksuri.New(s.jwksURIConfig()),
 		minter:     &token.Minter{Issuer: s.config.Issuer, Signer: s.keys.Signer, Now: s.now},
 		verifier:   &token.Verifier{Issuer: s.config.Issuer, Keys: s.keys.PublicKeys, RefreshedKeys: s.refreshedKeys, Now: s.now},
-		active:     &endpoint.ActiveTokens{Grants: s.store, Clients: clients},
 	}
+	p.active = &endpoint.ActiveTokens{Grants: s.store, Clients: clients, KnowsPerson: p.knowsPerson}
 	p.registry.MustRegister(s.keys)
 	p.responder = endpoint.NewResponder(s.log, p.registry)
 	p.front = p.newFront(&mtls.Verifier{Bundles: bundles, Now: s.now}, nonces)
@@ -144,7 +144,7 @@ func (p *parts) knowsPerson(subject string) bool {
 func detailsTypes(configured map[string]config.AuthorizationDetailsType) map[string]authorizationdetails.Declaration {
 	declarations := make(map[string]authorizationdetails.Declaration, len(configured))
 	for name, declared := range configured {
-		declarations[name] = authorizationdetails.Declaration{Description: declared.Description, SchemaFile: declared.SchemaFile}
+		declarations[name] = authorizationdetails.Declaration(declared)
 	}
 	return declarations
 }

@@ -282,7 +282,7 @@ scopes:
   payments: {description: Prepare payments}
   profile: {description: Know your name}
 authorizationDetailsTypes:
-  account_information: {description: Read your accounts, schemaFile: {{.Directory}}/account_information.json}
+  account_information: {description: Read your accounts, schemaFile: {{.Directory}}/account_information.json, withoutPerson: true}
   payment_initiation: {description: Make this payment, schemaFile: {{.Directory}}/payment_initiation.json}
 log: {level: debug, format: text}
 {{.Added}}

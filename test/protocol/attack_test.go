@@ -268,6 +268,9 @@ func TestPersonWhoLeft(t *testing.T) {
 	defer server.Stop()
 	_, err = client.Refresh(t.Context(), tokens.RefreshToken, "")
 	wantRefusal(t, err, []int{http.StatusBadRequest}, oauth.InvalidGrant)
+	_, err = client.UserInfo(t.Context(), tokens.AccessToken)
+	wantRefusal(t, err, []int{http.StatusUnauthorized}, oauth.InvalidToken)
+	wantIntrospection(t, client.Client, tokens.AccessToken, inactive)
 }
 
 // A browser stays logged in for as long as the configuration says (8 hours), and no longer.

@@ -372,6 +372,11 @@ func TestClientCredentialsWithAuthorizationDetails(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantDetails(t, client, tokens, "")
+	paying := client.With(fapitest.Misbehave{TokenForm: setting(oauth.ParamAuthorizationDetails, details(paymentInitiation))})
+	_, err = paying.ClientCredentials(t.Context(), "")
+	if refusal := wantRefusal(t, err, badRequest, oauth.InvalidAuthorizationDetails); !strings.Contains(refusal.Description, "LOCAL-AUTHORIZATION-DETAILS-PERSON") {
+		t.Errorf("a payment without a person is refused for another reason: %v", refusal)
+	}
 }
 
 // TestConsentPageHidesNothing: whatever a schema lets pass is shown, and as it is.

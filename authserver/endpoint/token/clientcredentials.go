@@ -15,6 +15,9 @@ func (h *Handler) clientCredentials(_ context.Context, r request) (response, err
 	if refusal != nil {
 		return response{}, refusal
 	}
+	if refusal := fapi.CheckClientDetails(details); refusal != nil {
+		return response{}, refusal
+	}
 	scope, refusal := scopeOf(r, fapi.ScopesForClient(r.client()), true)
 	if refusal != nil {
 		return response{}, refusal
