@@ -29,8 +29,9 @@ const (
 	authenticateInteraction = `UPDATE interactions SET authentication = $3 WHERE id = $1 AND expires_at > $2
 		AND EXISTS (SELECT 1 FROM pushed_requests WHERE uri = request_uri AND consumed_by IS NULL)`
 
+	// The interaction is held, so that whoever ends it meanwhile is waited for, or waits.
 	consumePushedRequest = `UPDATE pushed_requests SET consumed_by = $3
-		WHERE uri = (SELECT request_uri FROM interactions WHERE id = $1 AND expires_at > $2) AND (consumed_by IS NULL OR consumed_by = $3)`
+		WHERE uri = (SELECT request_uri FROM interactions WHERE id = $1 AND expires_at > $2 FOR SHARE) AND (consumed_by IS NULL OR consumed_by = $3)`
 	completeAuthorization = `WITH consumed AS (` + consumePushedRequest + ` RETURNING uri),
 		granted AS (
 			INSERT INTO grants (id, client_id, request, authentication, scope, created_at, expires_at)
