@@ -8,8 +8,10 @@
 package resource
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -109,12 +111,29 @@ func (g *Guard) learn(r *http.Request, presented string, access token.AccessToke
 const paramAccessToken = "access_token"
 
 // hasTokenInBody looks into a form's body, as far as forms are read here, and
-// leaves any other body to the handler.
+// leaves every body to the handler as it came.
 func hasTokenInBody(r *http.Request) bool {
 	if mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(mediaType), "application/x-www-form-urlencoded") {
 		return false
 	}
-	r.Body = http.MaxBytesReader(nil, r.Body, oauth.MaxFormBytes)
-	_ = r.ParseForm() // What is no form, or too long for one, has no parameter that anybody reads.
-	return r.PostForm.Has(paramAccessToken)
+	start, err := io.ReadAll(io.LimitReader(r.Body, oauth.MaxFormBytes))
+	r.Body = body{io.MultiReader(bytes.NewReader(start), failing{err}, r.Body), r.Body}
+	form, _ := url.ParseQuery(string(start)) // What is no form has no parameter that anybody reads.
+	return form.Has(paramAccessToken)
+}
+
+// body is a body of which a part was read and put back.
+type body struct {
+	io.Reader
+	io.Closer
+}
+
+// failing repeats the error that ended a body too early, if one did.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
+	return 0, io.EOF
 }

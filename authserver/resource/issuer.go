@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/clientauth/jwksuri"
@@ -70,7 +71,7 @@ func discover(ctx context.Context, config Config) (*issuer, error) {
 	if err != nil || keysAddress.Scheme != "https" {
 		return nil, fmt.Errorf("the metadata of %s has no https jwks_uri", config.Issuer)
 	}
-	found.keys = jwksuri.New(jwksuri.Config{AllowedHosts: []string{keysAddress.Hostname()}, RootCAs: config.Roots, Now: config.Now})
+	found.keys = jwksuri.New(jwksuri.Config{AllowedHosts: []string{strings.ToLower(keysAddress.Hostname())}, RootCAs: config.Roots, Now: config.Now})
 	return found, nil
 }
 
