@@ -53,3 +53,30 @@ var pageVisitRules = []Rule[PageVisit]{
 
 // CheckPageVisit refuses a visit at the first rule that it breaks.
 func CheckPageVisit(v PageVisit) *oauth.Error { return firstBroken(pageVisitRules, v) }
+
+// Login is an attempt to log in, and what was found out about it.
+type Login struct {
+	// WithinBudget is false while too many logins have failed from the address, or
+	// for the name; Known is true for a user's name with that user's password.
+	WithinBudget bool
+	Known        bool
+}
+
+// loginRules holds for every attempt to log in.
+var loginRules = []Rule[Login]{
+	{
+		ID: "LOCAL-LOGIN-THROTTLE", Clause: "RFC 6749, 10.10; the budgets are our own choice", Code: oauth.AccessDenied,
+		Demand: "no more logins fail, from one address and for one name, than their budgets allow",
+		Remedy: "wait as long as the page says", Member: "username",
+		Holds: func(l Login) bool { return l.WithinBudget },
+	},
+	{
+		ID: "LOCAL-LOGIN-CREDENTIALS", Clause: "our own policy", Code: oauth.AccessDenied,
+		Demand: "the username is a user's, and the password that user's",
+		Remedy: "try again, or ask for another password", Member: "password",
+		Holds: func(l Login) bool { return l.Known },
+	},
+}
+
+// CheckLogin refuses an attempt to log in at the first rule that it breaks.
+func CheckLogin(l Login) *oauth.Error { return firstBroken(loginRules, l) }

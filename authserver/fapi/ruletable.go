@@ -43,6 +43,7 @@ func Rules() []RuleText {
 		ruleTexts("authorization request", authorizationRequestRules),
 		ruleTexts("login", authenticationRules),
 		ruleTexts("login or consent page", pageVisitRules),
+		ruleTexts("login", loginRules),
 		ruleTexts("DPoP proof", dpopProofRules),
 		ruleTexts("token request", tokenRequestRules),
 		ruleTexts("authorization code: binding", codeBindingRules),

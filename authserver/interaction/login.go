@@ -134,9 +134,11 @@ func (p *Pages) refuseLogin(w http.ResponseWriter, r *http.Request, v visit, cli
 	throttled, isThrottled := errors.AsType[*throttledError](err)
 	switch {
 	case errors.Is(err, ErrWrongCredentials):
+		p.Record(r, fapi.CheckLogin(fapi.Login{WithinBudget: true}))
 		p.Log.WarnContext(r.Context(), "login refused", "source", p.source(r), "client_id", client.ID())
 		p.renderLogin(w, r, http.StatusForbidden, v, client, username, spoken.WrongCredentials)
 	case isThrottled:
+		p.Record(r, fapi.CheckLogin(fapi.Login{}))
 		p.Log.WarnContext(r.Context(), "login throttled", "source", p.source(r), "client_id", client.ID())
 		w.Header().Set("Retry-After", fmt.Sprint(throttled.seconds()))
 		p.renderLogin(w, r, http.StatusTooManyRequests, v, client, username, fmt.Sprintf(spoken.Throttled, throttled.seconds()))

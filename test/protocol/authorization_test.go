@@ -277,6 +277,9 @@ func TestLogin(t *testing.T) {
 	if page, err = wrong.LogIn(t.Context(), browser, page); err != nil || page.Status != http.StatusForbidden || !page.Has("problem") {
 		t.Fatalf("a wrong password: %v, %v", page, err)
 	}
+	if metrics, err := server.Metrics(); err != nil || !strings.Contains(metrics, `rule="LOCAL-LOGIN-CREDENTIALS"`) {
+		t.Errorf("the wrong password is not counted: %v", err)
+	}
 	if page, err = server.Person.LogIn(t.Context(), browser, page); err != nil || page.RedirectStatus != http.StatusSeeOther {
 		t.Fatalf("the login redirects with %v, %v", page, err)
 	}
