@@ -84,6 +84,23 @@ func CallerNames(r *http.Request) []string {
 	return names
 }
 
+// CountRefusal counts what came of an action under every rule that the request
+// breaks; under none for what no rule is about.
+func (p *Responder) CountRefusal(r *http.Request, err error) {
+	refusal, ok := errors.AsType[*Refusal](err)
+	switch {
+	case err == nil:
+	case !ok:
+		p.Refusals.WithLabelValues(r.Pattern, "", string(oauth.ServerError)).Inc()
+	case len(refusal.Body.Violations) == 0:
+		p.Refusals.WithLabelValues(r.Pattern, "", string(refusal.Body.Code)).Inc()
+	default:
+		for _, violation := range refusal.Body.Violations {
+			p.Refusals.WithLabelValues(r.Pattern, string(violation.Rule), string(refusal.Body.Code)).Inc()
+		}
+	}
+}
+
 // WriteOutcome answers with what came of an action. Of an unforeseen error the
 // caller is told nothing.
 func WriteOutcome(w http.ResponseWriter, log *slog.Logger, reply Reply, err error) {

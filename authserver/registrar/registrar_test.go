@@ -94,6 +94,7 @@ func realServer(t *testing.T) (*register.Handler, *sqlite.Store) {
 	}
 	t.Cleanup(func() { _ = kept.Close() })
 	return &register.Handler{
+		Count:   func(*http.Request, error) {},
 		Store:   kept,
 		Callers: listen.Names{operator}.In,
 		Limits:  fapi.Limits{TrustBundles: []string{"partners"}},

@@ -58,13 +58,14 @@ func (p *parts) privateRoutes() http.Handler {
 func (p *parts) register() http.Handler {
 	return &register.Handler{
 		Store: p.store, Callers: listen.Names(p.config.Listeners.Private.AllowedClientSANs).In,
-		Limits: p.config.Limits(), Issuer: p.config.Issuer, Now: p.now, Log: p.log,
+		Limits: p.config.Limits(), Issuer: p.config.Issuer, Now: p.now, Log: p.log, Count: p.responder.CountRefusal,
 	}
 }
 
 func (p *parts) admin() http.Handler {
 	return &admin.Handler{
 		Store: p.store, Callers: listen.Names(p.config.Listeners.Private.AdministratorSANs).In, Now: p.now, Log: p.log,
+		Count: p.responder.CountRefusal,
 	}
 }
 

@@ -51,6 +51,7 @@ func startServer(t *testing.T, limits fapi.Limits) *server {
 		}
 	})
 	s := &server{store: opened, address: "127.0.0.1:0", faults: &faults{next: &register.Handler{
+		Count:   func(*http.Request, error) {},
 		Store:   opened,
 		Callers: listen.Names{operatorSAN}.In,
 		Limits:  limits,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
 
@@ -127,6 +128,29 @@ func TestFormsOfOthers(t *testing.T) {
 }
 
 // TestPrivateListener admits the operator's certificate alone.
+// TestRefusedRegistrationIsCounted: under each rule that it breaks.
+func TestRefusedRegistrationIsCounted(t *testing.T) {
+	t.Parallel()
+	server := fapitest.StartServer(t)
+	metadata := server.Register(t, "honest", keyAndDPoP).Metadata
+	metadata.ResponseTypes, metadata.TokenEndpointAuthMethod = []string{"token"}, "none"
+	_, err := server.Registrar.Register(t.Context(), metadata.ClientID, registration.Request{
+		Owner: registration.Owner{Installation: "test", Namespace: "bank", Name: metadata.ClientID}, Generation: 2, Metadata: metadata,
+	})
+	if _, refused := errors.AsType[*registration.RejectedError](err); !refused {
+		t.Fatalf("want a refusal, got: %v", err)
+	}
+	metrics, err := server.Metrics()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range []string{"FAPI2-SP-FINAL-5.3.2.2-1", "FAPI2-SP-FINAL-5.3.2.1-3"} {
+		if !strings.Contains(metrics, `endpoint="PUT /clients/{client_id}",rule="`+rule+`"`) {
+			t.Errorf("%s is not counted", rule)
+		}
+	}
+}
+
 func TestPrivateListener(t *testing.T) {
 	t.Parallel()
 	server := fapitest.StartServer(t)

@@ -25,6 +25,8 @@ type Handler struct {
 	Now     func() time.Time
 	// Log gets an audit record of every call, refused ones included.
 	Log *slog.Logger
+	// Count counts a request that was refused.
+	Count func(r *http.Request, err error)
 
 	once sync.Once
 	mux  *http.ServeMux
@@ -70,6 +72,7 @@ func (h *Handler) serve(operation string, do action) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := h.act(r, do)
 		h.audit(r, operation, answer, err)
+		h.Count(r, err)
 		endpoint.WriteOutcome(w, h.Log, endpoint.Reply{Status: http.StatusOK, Body: answer}, err)
 	})
 }

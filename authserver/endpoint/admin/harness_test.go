@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
@@ -45,6 +46,7 @@ func newAPI(t *testing.T) api {
 	t.Cleanup(func() { _ = kept.Close() })
 	log := &bytes.Buffer{}
 	return api{t, &admin.Handler{
+		Count: func(*http.Request, error) {},
 		Store: kept,
 		Callers: func(caller *x509.Certificate) bool {
 			return slices.ContainsFunc(caller.URIs, func(name *url.URL) bool { return name.String() == administrator })

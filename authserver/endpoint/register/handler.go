@@ -26,6 +26,8 @@ type Handler struct {
 	Now    func() time.Time
 	// Log gets an audit line for every change and every refused one.
 	Log *slog.Logger
+	// Count counts a request that was refused.
+	Count func(r *http.Request, err error)
 
 	once sync.Once
 	mux  *http.ServeMux

@@ -49,6 +49,7 @@ func newAPI(t *testing.T) api {
 	t.Cleanup(func() { _ = store.Close() })
 	log := &bytes.Buffer{}
 	return api{t, &register.Handler{
+		Count: func(*http.Request, error) {},
 		Store: store,
 		Callers: func(caller *x509.Certificate) bool {
 			return slices.ContainsFunc(caller.URIs, func(name *url.URL) bool { return name.String() == operator })

@@ -37,6 +37,7 @@ func (h *Handler) serve(do endpoint.Action) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reply, err := h.act(r, do)
 		h.auditFailure(r, err)
+		h.Count(r, err)
 		endpoint.WriteOutcome(w, h.Log, reply, err)
 	})
 }
