@@ -3,12 +3,15 @@ package protocol
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/language"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
@@ -128,6 +131,15 @@ var scopeToken = regexp.MustCompile(`^[!#-\[\]-~]+$`)
 // (FAPI 2.0 Security Profile, 5.3.2.1, 5.4.1).
 func wantKnownValues(t *testing.T, document map[string]any) {
 	t.Helper()
+	locales, _ := document["ui_locales_supported"].([]any)
+	for _, locale := range locales {
+		if tag, err := language.Parse(fmt.Sprint(locale)); err != nil || tag.String() != locale {
+			t.Errorf("%v is no language tag in its canonical form: %v, %v", locale, tag, err)
+		}
+	}
+	if len(locales) == 0 {
+		t.Error("no language of the pages is named")
+	}
 	for member, allowed := range map[string][]string{
 		"response_types_supported": {"code"}, "code_challenge_methods_supported": {"S256"},
 		"response_modes_supported":                      {"query", "jwt", "query.jwt"},

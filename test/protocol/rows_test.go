@@ -27,6 +27,7 @@ var rowTests = map[string][]string{
 	"2.1 certificate-bound tokens":          {"TestDiscovery"},
 	"2.1 openid, subject types, jwks_uri":   {"TestDiscovery", "TestMetadataDocument/values"},
 	"2.1 grant types, PAR required, scopes": {"TestDiscovery", "TestMetadataDocument/values"},
+	"2.1 locale tags":                       {"TestMetadataDocument/values"},
 	"2.1 mtls_endpoint_aliases":             {"TestDiscovery", "TestMetadataDocument/aliases"},
 	"2.1 JWKS":                              {"TestJWKS", "TestPublishedKeysAreStrong"},
 
