@@ -114,6 +114,7 @@ func TestAuthorizationDetails(t *testing.T) {
 		"pkjwt-dpop": keyAndDPoP,
 		"pkjwt-mtls": keyAndMTLS,
 		"mtls-mtls":  {AuthMethod: oauth.AuthTLSClient},
+		"mtls-dpop":  {AuthMethod: oauth.AuthTLSClient, DPoP: true},
 		"signed":     {AuthMethod: oauth.AuthPrivateKeyJWT, DPoP: true, Signed: true},
 		"jarm":       {AuthMethod: oauth.AuthPrivateKeyJWT, DPoP: true, JARM: true},
 		"message":    {AuthMethod: oauth.AuthPrivateKeyJWT, Signed: true, JARM: true},
