@@ -94,6 +94,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	commit, err := ourCommit(ctx)
+	if err != nil {
+		return err
+	}
 	server, err := startServer(ctx, settings)
 	if err != nil {
 		return err
@@ -105,7 +109,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if settings.results != "" {
-		if err := report.writeResults(ctx, settings, suite.version, plans); err != nil {
+		if err := report.writeResults(settings, suite.version, commit, plans); err != nil {
 			return err
 		}
 	}
