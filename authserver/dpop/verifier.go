@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
@@ -53,6 +54,23 @@ func (v *Verifier) Verify(ctx context.Context, proofs []string, method string, u
 		return Proof{}, refusal
 	}
 	return Proof{JKT: jkt}, nil
+}
+
+// VerifyRequest verifies the request's DPoP proof and gives its key's thumbprint;
+// "" when no proof was sent. baseURLs are the addresses under which the request's
+// receiver is published, without a trailing slash: htu is compared with them and
+// never with the Host header, which a proxy may have changed.
+func (v *Verifier) VerifyRequest(r *http.Request, baseURLs []string, accessToken string) (jkt string, refusal *oauth.Error) {
+	proofs := r.Header.Values("DPoP")
+	if len(proofs) == 0 {
+		return "", nil
+	}
+	urls := make([]string, len(baseURLs))
+	for i, base := range baseURLs {
+		urls[i] = base + r.URL.EscapedPath()
+	}
+	proof, refusal := v.Verify(r.Context(), proofs, r.Method, urls, accessToken)
+	return proof.JKT, refusal
 }
 
 // readProof fills in what the proof says, and gives the thumbprint of its key

@@ -62,19 +62,7 @@ func (f *Front) Accept(w http.ResponseWriter, r *http.Request) (Request, *oauth.
 // Proof verifies the request's DPoP proof and gives its key's thumbprint; ""
 // when no proof was sent. With an access token the proof must name it (ath).
 func (f *Front) Proof(r *http.Request, accessToken string) (string, *oauth.Error) {
-	proofs := r.Header.Values("DPoP")
-	if len(proofs) == 0 {
-		return "", nil
-	}
-	urls := make([]string, len(f.BaseURLs))
-	for i, base := range f.BaseURLs {
-		urls[i] = base + r.URL.Path
-	}
-	proof, refusal := f.DPoP.Verify(r.Context(), proofs, r.Method, urls, accessToken)
-	if refusal != nil {
-		return "", refusal
-	}
-	return proof.JKT, nil
+	return f.DPoP.VerifyRequest(r, f.BaseURLs, accessToken)
 }
 
 // ProvideNonce puts a fresh DPoP nonce on whatever answers a request with a DPoP

@@ -119,15 +119,6 @@ func (c Config) proof() func(*http.Request, string) (string, *oauth.Error) {
 	}
 	verifier := &dpop.Verifier{Replay: replay, Now: c.Now}
 	return func(r *http.Request, accessToken string) (string, *oauth.Error) {
-		proofs := r.Header.Values("DPoP")
-		if len(proofs) == 0 {
-			return "", nil
-		}
-		urls := make([]string, len(c.BaseURLs))
-		for i, base := range c.BaseURLs {
-			urls[i] = base + r.URL.EscapedPath()
-		}
-		proof, refusal := verifier.Verify(r.Context(), proofs, r.Method, urls, accessToken)
-		return proof.JKT, refusal
+		return verifier.VerifyRequest(r, c.BaseURLs, accessToken)
 	}
 }
