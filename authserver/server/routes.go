@@ -144,7 +144,7 @@ func (p *parts) revoke() http.Handler {
 func (p *parts) introspect() http.Handler {
 	return &introspect.Handler{
 		Front: p.front, Responder: p.responder, Grants: p.store, AccessTokens: p.verifier, ActiveTokens: p.active,
-		Minter: p.minter, Keys: p.clientKeys, KnowsPerson: p.knowsPerson, Now: p.now,
+		Minter: p.minter, Keys: p.clientKeys, Now: p.now,
 	}
 }
 

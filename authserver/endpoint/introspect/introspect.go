@@ -23,14 +23,12 @@ type Handler struct {
 	Responder    *endpoint.Responder
 	Grants       store.Grants
 	AccessTokens *token.Verifier
-	// ActiveTokens tells whether an access token was revoked.
+	// ActiveTokens tells whether an access token was revoked, and whether its person is known.
 	ActiveTokens *endpoint.ActiveTokens
 	// Minter signs answers, and encrypts them to Keys where a client asks for it.
 	Minter *token.Minter
 	Keys   endpoint.ClientKeys
-	// KnowsPerson tells whether the subject is still a person who may log in.
-	KnowsPerson func(subject string) bool
-	Now         func() time.Time
+	Now    func() time.Time
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +85,7 @@ func (h *Handler) refreshToken(ctx context.Context, presented string, facts *fap
 	if err != nil {
 		return token.Introspection{}, err
 	}
-	facts.Active, facts.IssuedTo = h.KnowsPerson(grant.Authentication.Subject), refresh.ClientID
+	facts.Active, facts.IssuedTo = h.ActiveTokens.KnowsPerson(grant.Authentication.Subject), refresh.ClientID
 	return token.IntrospectRefreshToken(refresh, grant, fapi.ScopesForGrant(facts.Client, grant.Scope)), nil
 }
 
