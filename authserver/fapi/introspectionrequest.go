@@ -3,20 +3,7 @@ package fapi
 import "github.com/fapi-operator/fapi-operator/authserver/oauth"
 
 // introspectionRequestRules holds for every introspection request.
-var introspectionRequestRules = []Rule[oauth.Form]{
-	{
-		ID: "RFC6749-3.2", Clause: "RFC 6749, 3.2", Code: oauth.InvalidRequest,
-		Demand: "no parameter is sent more than once",
-		Remedy: "send each parameter once", Member: "*",
-		Holds: func(form oauth.Form) bool { return len(form.Duplicates()) == 0 },
-	},
-	{
-		ID: "RFC7662-2.1", Clause: "RFC 7662, 2.1", Code: oauth.InvalidRequest,
-		Demand: "token is present",
-		Remedy: "send the token to introspect", Member: oauth.ParamToken,
-		Holds: func(form oauth.Form) bool { return form.Has(oauth.ParamToken) },
-	},
-}
+var introspectionRequestRules = presentedTokenRules("RFC7662-2.1", "RFC 7662, 2.1", "send the token to introspect")
 
 // CheckIntrospectionRequest refuses an introspection request at the first rule that it breaks.
 func CheckIntrospectionRequest(form oauth.Form) *oauth.Error {
