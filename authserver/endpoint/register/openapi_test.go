@@ -1,123 +1,27 @@
 package register_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"go.yaml.in/yaml/v3"
 
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/openapitest"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
-
-// openAPI is as much of the document as the tests read.
-type openAPI struct {
-	Paths      map[string]map[string]yaml.Node
-	Components struct {
-		Responses map[string]response
-		Schemas   map[string]struct{ Properties map[string]any }
-	}
-}
-
-type response struct {
-	Ref     string `yaml:"$ref"`
-	Content map[string]struct {
-		Schema struct {
-			Ref string `yaml:"$ref"`
-		}
-	}
-}
-
-func readOpenAPI(t *testing.T) (openAPI, *jsonschema.Compiler) {
-	t.Helper()
-	text, err := os.ReadFile("openapi.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var document openAPI
-	var plain any
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.Unmarshal(text, &plain); err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := json.Marshal(plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("openapi.json", resource); err != nil {
-		t.Fatal(err)
-	}
-	return document, compiler
-}
-
-// schemas gives the reference of the answer's schema for every "METHOD path
-// status" of the document; empty for an answer without content.
-func (d openAPI) schemas(t *testing.T) map[string]string {
-	t.Helper()
-	found := map[string]string{}
-	for path, operations := range d.Paths {
-		for method, node := range operations {
-			if method == "parameters" {
-				continue
-			}
-			var operation struct{ Responses map[string]response }
-			if err := node.Decode(&operation); err != nil {
-				t.Fatal(err)
-			}
-			for status, answer := range operation.Responses {
-				if name, shared := strings.CutPrefix(answer.Ref, "#/components/responses/"); shared {
-					answer = d.Components.Responses[name]
-				}
-				found[strings.ToUpper(method)+" "+path+" "+status] = answer.Content["application/json"].Schema.Ref
-			}
-		}
-	}
-	return found
-}
 
 // Every route and status of the document is served, in the form that it
 // describes, and no other status is seen here.
 func TestTheDocumentIsServed(t *testing.T) {
 	t.Parallel()
-	document, compiler := readOpenAPI(t)
-	described := document.schemas(t)
-	var served []string
+	document := openapitest.Read(t)
 	see := func(route string, answer *httptest.ResponseRecorder) {
 		t.Helper()
-		key := route + " " + strconv.Itoa(answer.Code)
-		reference, ok := described[key]
-		if !ok {
-			t.Errorf("%s is not described: %s", key, answer.Body)
-			return
-		}
-		served = append(served, key)
-		if reference == "" {
-			return
-		}
-		value, err := jsonschema.UnmarshalJSON(answer.Body)
-		if err != nil {
-			t.Errorf("%s: %v", key, err)
-			return
-		}
-		if err := compiler.MustCompile("openapi.json" + reference).Validate(value); err != nil {
-			t.Errorf("%s: %v", key, err)
-		}
+		document.See(t, route, answer)
 	}
 	const putClient, getClient, deleteClient, listClients = "PUT /clients/{client_id}", "GET /clients/{client_id}", "DELETE /clients/{client_id}", "GET /clients"
 	api := newAPI(t)
@@ -151,17 +55,12 @@ func TestTheDocumentIsServed(t *testing.T) {
 	see(getClient, api.send(http.MethodGet, payments, "", nil))
 	see(listClients, api.send(http.MethodGet, "/clients", "", nil))
 	see(deleteClient, api.send(http.MethodDelete, payments+ownedBy, "", nil))
-
-	for key := range described {
-		if !slices.Contains(served, key) {
-			t.Errorf("%s is described, and no request of this test gets it", key)
-		}
-	}
+	document.WantAllSeen(t)
 }
 
 func TestTheDocumentKnowsEveryMetadataMember(t *testing.T) {
 	t.Parallel()
-	document, _ := readOpenAPI(t)
+	document := openapitest.Read(t)
 	var described, declared []string
 	for name := range document.Components.Schemas["Metadata"].Properties {
 		described = append(described, name)
