@@ -345,6 +345,10 @@ func cheapHash(password string) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memoryKiB, passes, threads, encode(salt), encode(tag))
 }
 
+// givenPorts were given by freePort: a server that has not started yet, or has
+// stopped, does not show that its port is taken.
+var givenPorts sync.Map
+
 // freePort finds a port below the range from which Linux takes the ports of
 // outgoing connections, so that it is free also when the server starts again.
 func freePort(t testing.TB) int {
@@ -356,6 +360,9 @@ func freePort(t testing.TB) int {
 			t.Fatal(err)
 		}
 		port := lowest + int(offset.Int64())
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if errors.Is(err, syscall.EADDRINUSE) {
 			continue
