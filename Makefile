@@ -17,6 +17,10 @@ build: ## Build the operator and the authorization server into bin/
 test: prerequisites controlplane interop ## Run every test, with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
+.PHONY: test-faults
+test-faults: prerequisites ## Kill the server hundreds of times under load (KILLS of each kind), and count what is lost: nothing
+	@CGO_ENABLED=0 FAULTS_KILLS=$(or $(KILLS),200) go test -count=1 -v -timeout 60m ./test/faults
+
 .PHONY: demo
 demo: $(if $(KUBECONFIG),,controlplane) ## Run the whole main job on this machine; ONCE=1 ends when it has held
 	@CGO_ENABLED=0 go run ./hack/demo $(if $(ONCE),--once)
@@ -29,7 +33,7 @@ conformance: ## Run a started conformance suite: SUITE=https://host:port [PLANS=
 verify: ## Check generated files, formatting, lint, module files and import walls
 	hack/verify-generated
 	hack/verify-walls
-	$(TOOL) golangci-lint run ./...
+	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 
 .PHONY: generate
 generate: ## Write generated files: deepcopy, CRD, RBAC, webhook configuration, rule table

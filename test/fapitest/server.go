@@ -116,12 +116,30 @@ func prepare(t testing.TB, database *pgcluster.Database, added []string) *Server
 // At says how a client comes to it.
 func (s *Server) StartReplica(t testing.TB) *Server {
 	t.Helper()
-	replica := &Server{Authority: s.Authority, Clock: s.Clock, Person: s.Person, Other: s.Other, log: &lockedBuffer{}, settings: s.settings}
-	replica.settings.Listeners = freePorts(t)
-	replica.configure(t, "replica.yaml")
+	replica := s.PrepareReplica(t)
 	replica.Start(t)
 	t.Cleanup(replica.Stop)
 	return replica
+}
+
+// PrepareReplica writes the files of a replica, and does not start it.
+func (s *Server) PrepareReplica(t testing.TB) *Server {
+	t.Helper()
+	replica := &Server{Authority: s.Authority, Clock: s.Clock, Person: s.Person, Other: s.Other, log: &lockedBuffer{}, settings: s.settings}
+	replica.settings.Listeners = freePorts(t)
+	replica.configure(t, fmt.Sprintf("replica-%d.yaml", replica.settings.Listeners.Public))
+	return replica
+}
+
+// Listeners are where a server listens: host:port each, on loopback.
+type Listeners struct{ Public, MTLS, Private string }
+
+// Listeners are where this server listens, which for a replica is not where
+// clients look for the issuer.
+func (s *Server) Listeners() Listeners {
+	at := func(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+	ports := s.settings.Listeners
+	return Listeners{Public: at(ports.Public), MTLS: at(ports.MTLS), Private: at(ports.Private)}
 }
 
 // At is the same client, whose connections to the issuer come to this replica.

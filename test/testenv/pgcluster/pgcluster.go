@@ -215,6 +215,16 @@ func (d *Database) Exec(t testing.TB, statements ...string) {
 	d.exec(t, d.Name, statements)
 }
 
+// Config is how the superuser connects to the database.
+func (d *Database) Config(t testing.TB) *pgx.ConnConfig {
+	t.Helper()
+	config, err := pgx.ParseConfig(d.url(d.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
 func (c *Cluster) exec(t testing.TB, database string, statements []string) {
 	t.Helper()
 	connection, err := pgx.Connect(t.Context(), c.url(database))
