@@ -54,9 +54,13 @@ const (
 	// KeyOverlap is how much longer than its last use demands a key is kept, where
 	// the configuration states nothing: many clients cache key sets for a day.
 	KeyOverlap = 24 * time.Hour
+	// KeyReadInterval is how old a replica's knowledge of the keys may be when it
+	// uses them, and so how long another replica takes to refuse a key that was
+	// dropped at this one.
+	KeyReadInterval = 5 * time.Second
 	// KeyRefreshInterval is the least time between two readings of the store for
 	// the sake of a key that is not known here.
-	KeyRefreshInterval = 10 * time.Second
+	KeyRefreshInterval = time.Second
 )
 
 // Sizes of what a client may send, in characters; our own choices.

@@ -138,6 +138,23 @@ func newPlan(rows []store.ServerKey, now time.Time, policy Policy) (plan, error)
 	return planned, nil
 }
 
+// replacement is the key to make before one is dropped: the next generation,
+// unless there is a younger one. So the place always has a key, and no identifier
+// comes to another key: a replica that drops or removes the same one a moment
+// later does not hit its replacement.
+//
+// What serves then is the schedule of those that are left, and the oldest of them
+// waits for nobody. Where nothing else is left the replacement serves at once,
+// known to clients or not; so does a next key, before its time. A previous key
+// that is still published serves again until the next one's time has come: every
+// client knows it, it is as good as it was, and whoever trusts it no longer drops
+// it too.
+func replacement(dropped scheduled, keys []scheduled) (made successor, needed bool) {
+	place := placeOf(dropped.row)
+	newest := newestAt(place, keys).generation
+	return successor{place, newest + 1}, newest == dropped.generation
+}
+
 // newestAt gives the zero value for a place without a key.
 func newestAt(p place, keys []scheduled) scheduled {
 	var newest scheduled

@@ -88,6 +88,48 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// Whatever is dropped, the place has a key that serves at once.
+func TestPlanAfterADrop(t *testing.T) {
+	t.Parallel()
+	first, second, third := made("sig/ES256/1", 0), made("sig/ES256/2", 30*day), made("sig/ES256/3", 60*day)
+	for name, test := range map[string]struct {
+		at      time.Duration
+		rows    []store.ServerKey
+		dropped int // generation
+		// at once, and once a replacement that has to wait has taken over.
+		want, later string
+	}{
+		"current alone":                   {day, []store.ServerKey{first}, 1, "2 current", "2 current"},
+		"current, with a next":            {30 * day, []store.ServerKey{first, second}, 1, "2 current", "2 current"},
+		"current, with a previous":        {31 * day, []store.ServerKey{first, second}, 2, "1 current, 3 next", "1 previous, 3 current"},
+		"next":                            {30 * day, []store.ServerKey{first, second}, 2, "1 current, 3 next", "1 previous, 3 current"},
+		"previous":                        {31 * day, []store.ServerKey{first, second}, 1, "2 current", "2 current"},
+		"previous, with a next":           {60 * day, []store.ServerKey{second, third, made("sig/ES256/4", 60*day)}, 2, "3 current, 4 next", "3 previous, 4 current"},
+		"current, between the two":        {60*day + 90*time.Minute, []store.ServerKey{second, third, made("sig/ES256/4", 60*day+time.Hour)}, 3, "2 current, 4 next", "2 previous, 4 current"},
+		"overdue, nobody could be made":   {200 * day, []store.ServerKey{first}, 1, "2 current", "2 current"},
+		"the only one that is left again": {31 * day, []store.ServerKey{made("sig/ES256/7", 31*day)}, 7, "8 current", "8 current"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			signing := place{useSignature, "ES256"}
+			keys, err := schedule(test.rows, thirtyDays)
+			must(t, err)
+			at := slices.IndexFunc(keys, func(key scheduled) bool { return key.generation == test.dropped })
+			replacing, needed := replacement(keys[at], keys)
+			left := slices.DeleteFunc(slices.Clone(test.rows), func(row store.ServerKey) bool { return row.ID == keys[at].row.ID })
+			if needed {
+				left = append(left, made(signing.id(replacing.generation), test.at))
+			}
+			if got := planned(t, test.at, signing, left...); got != test.want {
+				t.Errorf("at once: %s; want %s", got, test.want)
+			}
+			if got := planned(t, test.at+time.Hour, signing, left...); got != test.later {
+				t.Errorf("an hour later: %s; want %s", got, test.later)
+			}
+		})
+	}
+}
+
 // Whatever a store holds: each place has one current key as soon as it has any,
 // none that is needed is removed, and the order of the rows does not matter.
 func TestPlanAlwaysHasOneCurrentKey(t *testing.T) {

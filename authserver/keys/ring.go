@@ -27,16 +27,21 @@ type Config struct {
 }
 
 // Ring is the server's keys. What it gives depends on the time: a key takes over
-// at its moment at every replica, whether or not Turn has been called since. It is
-// safe for concurrent use.
+// at its moment at every replica, whether or not Turn has been called since. What
+// it knows is read again when it is older than fapi.KeyReadInterval, so that no
+// replica goes on with a key that was dropped at another. It is safe for
+// concurrent use.
 type Ring struct {
 	config Config
 	opened atomic.Pointer[[]openedKey]
+	// readAt is when the store was last read, or could not be.
+	readAt atomic.Pointer[time.Time]
 
 	// reading lets one reading of the store at a time change what follows.
 	reading sync.Mutex
-	readAt  time.Time
-	states  map[string]state
+	// soughtAt is when the store was last read for the sake of an unknown key.
+	soughtAt time.Time
+	states   map[string]state // by kid
 }
 
 // openedKey is a key that has been opened: one of the two is set.
@@ -101,9 +106,9 @@ func (r *Ring) DecryptionKeys() []*jose.DecryptionKey {
 }
 
 // RefreshedPublicKeys reads the store again, at a bounded rate, because a token's
-// key is not known: another replica may have made it.
-func (r *Ring) RefreshedPublicKeys(ctx context.Context) *jose.KeySet {
-	r.refresh(ctx)
+// key is not known: another replica may have made it just now.
+func (r *Ring) RefreshedPublicKeys() *jose.KeySet {
+	r.refresh(context.Background())
 	return r.PublicKeys()
 }
 
@@ -115,7 +120,8 @@ func (r *Ring) RefreshedDecryptionKeys(ctx context.Context) []*jose.DecryptionKe
 
 // Turn makes the keys that are due, removes those that nobody needs any more, and
 // learns of what other replicas did. Until it succeeds, the ring gives what it
-// knows: a store that fails stops no signature.
+// knows: a store that fails stops no signature by itself. Whoever asks for one
+// has needed the store already, which tells who the client is and what was revoked.
 //
 // Replicas that turn at once agree, because a key's identifier is its place (its
 // use and algorithm) and generation: the store keeps the first key of an
@@ -123,27 +129,33 @@ func (r *Ring) RefreshedDecryptionKeys(ctx context.Context) []*jose.DecryptionKe
 func (r *Ring) Turn(ctx context.Context) error {
 	r.reading.Lock()
 	defer r.reading.Unlock()
-	now := r.config.Now()
+	_, err := r.turn(ctx, r.config.Now())
+	return err
+}
+
+// turn gives the keys that are left, in the order of the schedule.
+func (r *Ring) turn(ctx context.Context, now time.Time) ([]scheduled, error) {
 	// Before anything is made: a wrong key encryption key must not seal new keys beside the old.
 	planned, err := r.read(ctx, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, successor := range planned.make {
 		if err := r.make(ctx, successor, now); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if len(planned.make) > 0 {
 		if planned, err = r.read(ctx, now); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return r.remove(ctx, planned.remove)
+	return planned.keep, r.remove(ctx, planned.remove...)
 }
 
 // keysIn gives the keys that are in the states at a time, in the order of the states.
 func (r *Ring) keysIn(now time.Time, states ...state) []openedKey {
+	r.keepUp(now)
 	keys := slices.DeleteFunc(slices.Clone(*r.opened.Load()), func(key openedKey) bool {
 		return !slices.Contains(states, key.state(now))
 	})
@@ -153,36 +165,86 @@ func (r *Ring) keysIn(now time.Time, states ...state) []openedKey {
 	return keys
 }
 
+// keepUp reads the store again when what is known is as old as it may be. It is
+// the user of a key who waits for that, and no loop that could be late: a process
+// that was stopped for a while does not go on with what it knew.
+func (r *Ring) keepUp(now time.Time) {
+	if r.knowsAt(now) {
+		return
+	}
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	if !r.knowsAt(now) { // Another user may have read it meanwhile.
+		r.tryToRead(context.Background(), now)
+	}
+}
+
+func (r *Ring) knowsAt(now time.Time) bool {
+	return now.Before(r.readAt.Load().Add(fapi.KeyReadInterval))
+}
+
 func (r *Ring) refresh(ctx context.Context) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
 	now := r.config.Now()
-	if now.Before(r.readAt.Add(fapi.KeyRefreshInterval)) {
+	if now.Before(r.soughtAt.Add(fapi.KeyRefreshInterval)) {
 		return
 	}
+	r.soughtAt = now
+	r.tryToRead(ctx, now)
+}
+
+// readingTime bounds a reading of the store while a request waits; our own choice.
+const readingTime = 5 * time.Second
+
+func (r *Ring) tryToRead(ctx context.Context, now time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, readingTime)
+	defer cancel()
 	if _, err := r.read(ctx, now); err != nil {
-		r.config.Log.Warn("the server's keys could not be read again for the sake of an unknown one", "error", err)
+		r.config.Log.Warn("the server's keys could not be read again; what is known of them stays in use", "error", err)
 	}
 }
 
 // read reads the store, and puts what it holds in the place of what was known.
 func (r *Ring) read(ctx context.Context, now time.Time) (plan, error) {
-	r.readAt = now
+	r.readAt.Store(&now)
 	rows, err := r.config.Store.ServerKeys(ctx)
 	if err != nil {
 		return plan{}, err
 	}
-	planned, err := newPlan(rows, now, r.config.Policy)
+	planned, opened, err := r.understand(rows, now)
 	if err != nil {
-		return plan{}, err
-	}
-	opened, err := r.openAll(planned.keep)
-	if err != nil {
+		r.forget(rows)
 		return plan{}, err
 	}
 	r.opened.Store(&opened)
 	r.logChanges(opened, now)
 	return planned, nil
+}
+
+func (r *Ring) understand(rows []store.ServerKey, now time.Time) (plan, []openedKey, error) {
+	planned, err := newPlan(rows, now, r.config.Policy)
+	if err != nil {
+		return plan{}, nil, err
+	}
+	opened, err := r.openAll(planned.keep)
+	return planned, opened, err
+}
+
+// forget takes away what is in the store no longer when the rest of it cannot be
+// understood: a key that does not open must not keep one alive that was dropped.
+func (r *Ring) forget(rows []store.ServerKey) {
+	before := r.opened.Load()
+	if before == nil {
+		return
+	}
+	left := slices.DeleteFunc(slices.Clone(*before), func(key openedKey) bool { return !slices.ContainsFunc(rows, key.isOf) })
+	r.opened.Store(&left)
+}
+
+// isOf compares the sealed key too: an identifier may have come to another key.
+func (k openedKey) isOf(row store.ServerKey) bool {
+	return k.row.ID == row.ID && bytes.Equal(k.row.Sealed, row.Sealed)
 }
 
 // openAll opens the keys that have not been opened before.
@@ -193,9 +255,7 @@ func (r *Ring) openAll(keys []scheduled) ([]openedKey, error) {
 	}
 	opened := make([]openedKey, len(keys))
 	for i, key := range keys {
-		same := slices.IndexFunc(known, func(k openedKey) bool {
-			return k.row.ID == key.row.ID && bytes.Equal(k.row.Sealed, key.row.Sealed)
-		})
+		same := slices.IndexFunc(known, func(k openedKey) bool { return k.isOf(key.row) })
 		if same >= 0 {
 			opened[i] = openedKey{key, known[same].signing, known[same].decryption}
 			continue
@@ -253,7 +313,7 @@ func (r *Ring) make(ctx context.Context, successor successor, now time.Time) err
 	return err
 }
 
-func (r *Ring) remove(ctx context.Context, keys []scheduled) error {
+func (r *Ring) remove(ctx context.Context, keys ...scheduled) error {
 	for _, key := range keys {
 		if err := r.config.Store.DeleteServerKey(ctx, key.row.ID); err != nil {
 			return err
@@ -263,14 +323,20 @@ func (r *Ring) remove(ctx context.Context, keys []scheduled) error {
 	return nil
 }
 
-// logChanges tells which keys have come into another state since the last reading.
+// logChanges tells which keys have come into another state since the last
+// reading, or are gone.
 func (r *Ring) logChanges(keys []openedKey, now time.Time) {
 	states := make(map[string]state, len(keys))
 	for _, key := range keys {
-		reached := key.state(now)
-		states[key.row.ID] = reached
-		if r.states[key.row.ID] != reached {
-			r.config.Log.Info("server key", "key", key.row.ID, "kid", key.public().KeyID(), "state", string(reached))
+		kid, reached := key.public().KeyID(), key.state(now)
+		states[kid] = reached
+		if r.states[kid] != reached {
+			r.config.Log.Info("server key", "key", key.row.ID, "kid", kid, "state", string(reached))
+		}
+	}
+	for kid := range r.states {
+		if _, known := states[kid]; !known {
+			r.config.Log.Info("server key", "kid", kid, "state", "gone")
 		}
 	}
 	r.states = states

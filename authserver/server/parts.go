@@ -69,7 +69,7 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 		Server: s, registry: prometheus.NewRegistry(), users: users, clients: clients, details: details,
 		clientKeys: jwksuri.New(s.jwksURIConfig()),
 		minter:     &token.Minter{Issuer: s.config.Issuer, Signer: s.keys.Signer, Now: s.now},
-		verifier:   &token.Verifier{Issuer: s.config.Issuer, Keys: s.keys.PublicKeys, RefreshedKeys: s.refreshedKeys, Now: s.now},
+		verifier:   &token.Verifier{Issuer: s.config.Issuer, Keys: s.keys.PublicKeys, RefreshedKeys: s.keys.RefreshedPublicKeys, Now: s.now},
 	}
 	p.active = &endpoint.ActiveTokens{Grants: s.store, Clients: clients, KnowsPerson: p.knowsPerson}
 	p.registry.MustRegister(s.keys)

@@ -6,17 +6,12 @@ import (
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
-	"github.com/fapi-operator/fapi-operator/authserver/jose"
 	"github.com/fapi-operator/fapi-operator/authserver/keys"
 )
 
-const (
-	// rotationRound is how often the keys are looked after: far more often than a
-	// new key waits until it takes over (fapi.KeyTakeover); our own choice.
-	rotationRound = time.Minute
-	// refreshTime bounds a reading of the store while a request waits; our own choice.
-	refreshTime = 5 * time.Second
-)
+// rotationRound is how often the keys are looked after: far more often than a new
+// key waits until it takes over (fapi.KeyTakeover); our own choice.
+const rotationRound = time.Minute
 
 // rotation is the policy that the configuration and the lifetimes of what is
 // signed and encrypted make together.
@@ -48,10 +43,3 @@ func (s *Server) rotate(ctx context.Context) error {
 // TurnKeys is one round of looking after the server's own keys. Run makes a round
 // every minute.
 func (s *Server) TurnKeys(ctx context.Context) error { return s.keys.Turn(ctx) }
-
-// refreshedKeys are the public keys once the store has been read again.
-func (s *Server) refreshedKeys() *jose.KeySet {
-	ctx, cancel := context.WithTimeout(context.Background(), refreshTime)
-	defer cancel()
-	return s.keys.RefreshedPublicKeys(ctx)
-}

@@ -18,7 +18,7 @@ func (v *Verifier) HintedSubject(compact, clientID string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ID token hint: %w", err)
 	}
-	verified, err := unverified.Verify(v.Keys())
+	verified, err := v.verify(unverified)
 	if err != nil {
 		return "", fmt.Errorf("ID token hint: %w", err)
 	}

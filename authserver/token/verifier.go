@@ -37,10 +37,7 @@ func (v *Verifier) Verify(compact string) (AccessToken, error) {
 	if !unverified.TypeIs(oauth.TypeAccessToken) {
 		return AccessToken{}, fmt.Errorf("access token: typ is not %s", oauth.TypeAccessToken)
 	}
-	verified, err := unverified.Verify(v.Keys())
-	if errors.Is(err, jose.ErrNoKey) && v.RefreshedKeys != nil {
-		verified, err = unverified.Verify(v.RefreshedKeys())
-	}
+	verified, err := v.verify(unverified)
 	if err != nil {
 		return AccessToken{}, fmt.Errorf("access token: %w", err)
 	}
@@ -49,6 +46,15 @@ func (v *Verifier) Verify(compact string) (AccessToken, error) {
 		return AccessToken{}, fmt.Errorf("access token: %w", err)
 	}
 	return v.judge(claims.accessToken())
+}
+
+// verify tries the keys that are known, and reads them again when none fits.
+func (v *Verifier) verify(unverified *jose.UnverifiedJWT) (*jose.VerifiedJWT, error) {
+	verified, err := unverified.Verify(v.Keys())
+	if errors.Is(err, jose.ErrNoKey) && v.RefreshedKeys != nil {
+		return unverified.Verify(v.RefreshedKeys())
+	}
+	return verified, err
 }
 
 func (v *Verifier) judge(token AccessToken) (AccessToken, error) {
