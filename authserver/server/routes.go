@@ -64,7 +64,7 @@ func (p *parts) register() http.Handler {
 
 func (p *parts) admin() http.Handler {
 	return &admin.Handler{
-		Store: p.store, Callers: listen.Names(p.config.Listeners.Private.AdministratorSANs).In, Now: p.now, Log: p.log,
+		Store: p.store, Keys: p.keys, Callers: listen.Names(p.config.Listeners.Private.AdministratorSANs).In, Now: p.now, Log: p.log,
 		Count: p.responder.CountRefusal,
 	}
 }

@@ -25,11 +25,11 @@ func (h *Handler) audit(r *http.Request, operation string, answer answer, err er
 	h.Log.Log(r.Context(), level, "administration", attributes...)
 }
 
-// target names whose grants the call is about, as far as the request says.
+// target names whose grants or which key the call is about, as far as the request says.
 func target(r *http.Request) []any {
 	var named []any
 	query := r.URL.Query()
-	for _, name := range []string{"grant_id", "sub", "client_id"} {
+	for _, name := range []string{"grant_id", "sub", "client_id", "kid"} {
 		value := r.PathValue(name)
 		if value == "" {
 			value = query.Get(name)

@@ -1,6 +1,7 @@
 // Package admin is the private listener's API with which administrators list
-// grants and end them. openapi.yaml describes it. Every call leaves an audit
-// record; no answer and no record holds a credential.
+// grants and end them, and list the server's keys and drop one. openapi.yaml
+// describes it. Every call leaves an audit record; no answer and no record holds
+// a credential.
 package admin
 
 import (
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
+	"github.com/fapi-operator/fapi-operator/authserver/keys"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
@@ -20,6 +22,8 @@ const Path = "/administration/"
 // Handler serves everything below Path. All fields are required.
 type Handler struct {
 	Store store.Administration
+	// Keys are the server's own.
+	Keys *keys.Ring
 	// Callers are the administrators.
 	Callers endpoint.Callers
 	Now     func() time.Time
@@ -44,6 +48,8 @@ const (
 	revokeGrant           = "revokeGrant"
 	revokeGrantsOfSubject = "revokeGrantsOfSubject"
 	revokeGrantsOfClient  = "revokeGrantsOfClient"
+	listKeys              = "listKeys"
+	dropKey               = "dropKey"
 	unknownOperation      = "unknown"
 )
 
@@ -53,8 +59,12 @@ func (h *Handler) route() {
 	h.mux.Handle("DELETE "+Path+"grants/{grant_id}", h.serve(revokeGrant, h.revokeGrant))
 	h.mux.Handle("DELETE "+Path+"subjects/{sub}/grants", h.serve(revokeGrantsOfSubject, h.revokeSubject))
 	h.mux.Handle("DELETE "+Path+"clients/{client_id}/grants", h.serve(revokeGrantsOfClient, h.revokeClient))
-	h.mux.Handle(Path+"grants", h.serve(unknownOperation, methodNotAllowed("GET, HEAD")))
-	for _, path := range []string{"grants/{grant_id}", "subjects/{sub}/grants", "clients/{client_id}/grants"} {
+	h.mux.Handle("GET "+Path+"keys", h.serve(listKeys, h.listKeys))
+	h.mux.Handle("DELETE "+Path+"keys/{kid}", h.serve(dropKey, h.dropKey))
+	for _, path := range []string{"grants", "keys"} {
+		h.mux.Handle(Path+path, h.serve(unknownOperation, methodNotAllowed("GET, HEAD")))
+	}
+	for _, path := range []string{"grants/{grant_id}", "subjects/{sub}/grants", "clients/{client_id}/grants", "keys/{kid}"} {
 		h.mux.Handle(Path+path, h.serve(unknownOperation, methodNotAllowed("DELETE")))
 	}
 	h.mux.Handle("/", h.serve(unknownOperation, unknownEndpoint))
@@ -93,5 +103,5 @@ func methodNotAllowed(allow string) action {
 
 func unknownEndpoint(*http.Request) (answer, error) {
 	return nil, endpoint.Refuse(http.StatusNotFound, registration.UnknownEndpoint,
-		"administration has %[1]sgrants, %[1]sgrants/{grant_id}, %[1]ssubjects/{sub}/grants and %[1]sclients/{client_id}/grants", Path)
+		"administration has %[1]sgrants, %[1]sgrants/{grant_id}, %[1]ssubjects/{sub}/grants, %[1]sclients/{client_id}/grants, %[1]skeys and %[1]skeys/{kid}", Path)
 }

@@ -130,6 +130,7 @@ func TestOnlyAdministratorsAdminister(t *testing.T) {
 	api.grant("g1", "bank.shop", "~alice")
 	for _, call := range [][2]string{
 		{http.MethodGet, grants}, {http.MethodDelete, grants + "/g1"}, {http.MethodDelete, ofAlice}, {http.MethodDelete, toShop},
+		{http.MethodGet, serverKeys}, {http.MethodDelete, serverKeys + "/kid"},
 	} {
 		response := api.sendAs(operator, call[0], call[1])
 		refusal := decoded[registration.Refusal](t, response)
@@ -178,6 +179,10 @@ func TestBadInputIsRefusedAndSaysWhatToDo(t *testing.T) {
 		"revocation of everything":   {"DELETE", grants, 405, "GET"},
 		"reading one":                {"GET", grants + "/g1", 405, "DELETE"},
 		"revocation by POST":         {"POST", ofAlice, 405, "DELETE"},
+		"dropping every key":         {"DELETE", serverKeys, 405, "GET"},
+		"reading one key":            {"GET", serverKeys + "/kid", 405, "DELETE"},
+		"keys with a filter":         {"GET", serverKeys + "?use=sig", 400, "known are"},
+		"a key with a filter":        {"DELETE", serverKeys + "/kid?force=true", 400, "known are"},
 		"unknown path":               {"GET", "/administration/clients", 404, grants},
 		"revocation of nobody's":     {"DELETE", "/administration/subjects//grants", 0, ""},
 		"a person that looks like a": {"DELETE", "/administration/subjects/" + url.PathEscape("../clients/bank.shop") + "/grants", 200, ""},

@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/admin"
+	"github.com/fapi-operator/fapi-operator/authserver/keys"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
@@ -54,6 +56,21 @@ func newAPI(t *testing.T) api {
 		Now: func() time.Time { return now },
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	}, kept, log}
+}
+
+// withKeys gives the server keys of its own, which take a while to make.
+func (a api) withKeys() *keys.Ring {
+	a.t.Helper()
+	file := filepath.Join(a.t.TempDir(), "key-encryption-key")
+	a.must(os.WriteFile(file, []byte(keys.GenerateKeyEncryptionKey()), 0o600))
+	encryption, err := keys.ReadKeyEncryptionKeys(file)
+	a.must(err)
+	a.handler.Keys, err = keys.Open(a.t.Context(), keys.Config{
+		Store: a.store, KeyEncryptionKeys: encryption, Now: a.handler.Now, Log: slog.New(slog.DiscardHandler),
+		Policy: keys.Policy{Interval: 30 * 24 * time.Hour, Takeover: time.Hour, SignatureRetention: 25 * time.Hour, EncryptionRetention: 26 * time.Hour},
+	})
+	a.must(err)
+	return a.handler.Keys
 }
 
 // send makes one request as the administrator.
@@ -160,4 +177,6 @@ const (
 	details = `[{"type":"payment_initiation","amount":"123.50"}]`
 	ofAlice = "/administration/subjects/~alice/grants"
 	toShop  = "/administration/clients/bank.shop/grants"
+
+	serverKeys = "/administration/keys"
 )

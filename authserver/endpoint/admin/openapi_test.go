@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/openapitest"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
 )
 
 // Every route and status of the document is served, in the form that it
@@ -21,11 +22,14 @@ func TestTheDocumentIsServed(t *testing.T) {
 	for _, id := range []string{"g1", "g2", "g3"} {
 		api.grant(id, "bank.shop", "~alice")
 	}
+	kid := api.withKeys().Signer(jose.ES256).KeyID()
 	calls := map[string][2]string{
 		"GET /administration/grants":                        {http.MethodGet, grants},
 		"DELETE /administration/grants/{grant_id}":          {http.MethodDelete, grants + "/g1"},
 		"DELETE /administration/subjects/{sub}/grants":      {http.MethodDelete, ofAlice},
 		"DELETE /administration/clients/{client_id}/grants": {http.MethodDelete, toShop},
+		"GET /administration/keys":                          {http.MethodGet, serverKeys},
+		"DELETE /administration/keys/{kid}":                 {http.MethodDelete, serverKeys + "/" + kid},
 	}
 	see("GET /administration/grants", api.send(http.MethodGet, grants+"?limit=2"))
 	for route, call := range calls {
