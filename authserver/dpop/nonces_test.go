@@ -148,7 +148,7 @@ func TestNonceStandsForTheTimeAtAResource(t *testing.T) {
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(hash[:])
 		proof := signProof(t, newKey(t, jose.ES256), oauth.TypeDPoP, claims)
 		for _, rule := range []oauth.RuleID{"", "RFC9449-11.1"} {
-			_, refusal := verifier.Verify(t.Context(), []string{proof}, "POST", []string{tokenEndpoint}, accessToken)
+			_, refusal := verifier.Verify(t.Context(), []string{proof}, "POST", []string{tokenEndpoint}, accessToken, "")
 			if rule == "" && refusal != nil {
 				t.Errorf("iat at %s: %v", made, refusal)
 			} else if rule != "" {

@@ -31,19 +31,27 @@ type Proof struct {
 }
 
 // Verify judges the values of a request's DPoP header fields. urls are all the
-// names under which the endpoint is published; accessToken is the one that the
-// request presents, empty at the server's own endpoints.
+// names under which the endpoint is published. accessToken is the one that the
+// request presents, and boundTo the thumbprint of the key that it is bound to;
+// both are empty at the server's own endpoints.
+//
+// A proof by another key than boundTo is not remembered, so that whoever has got
+// hold of an access token cannot fill the store: the JKT of the answer differs
+// then, and the caller refuses the request (RFC 9449, 4.3-12).
 //
 // It refuses with invalid_dpop_proof and the check of RFC 9449, 4.3 that failed,
 // with use_dpop_nonce when all that comes before the nonce is right, or with
 // server_error when the store cannot tell whether the proof was used. A proof
 // that is refused is not used up.
-func (v *Verifier) Verify(ctx context.Context, proofs []string, method string, urls []string, accessToken string) (Proof, *oauth.Error) {
+func (v *Verifier) Verify(ctx context.Context, proofs []string, method string, urls []string, accessToken, boundTo string) (Proof, *oauth.Error) {
 	facts := fapi.DPoPProof{Headers: len(proofs), Method: method, URLs: urls, AccessToken: accessToken, Now: v.Now()}
 	jkt := readProof(&facts, proofs)
 	v.judgeNonce(&facts)
 	if refusal := fapi.CheckDPoPProof(facts); refusal != nil {
 		return Proof{}, refusal
+	}
+	if boundTo != "" && jkt != boundTo {
+		return Proof{JKT: jkt}, nil
 	}
 	fresh, err := v.Replay.UseOnce(ctx, store.SpaceDPoPProof, proofDigest(jkt, *facts.Claims.ID), v.forgetAt(facts))
 	if err != nil {
@@ -59,8 +67,9 @@ func (v *Verifier) Verify(ctx context.Context, proofs []string, method string, u
 // VerifyRequest verifies the request's DPoP proof and gives its key's thumbprint;
 // "" when no proof was sent. baseURLs are the addresses under which the request's
 // receiver is published, without a trailing slash: htu is compared with them and
-// never with the Host header, which a proxy may have changed.
-func (v *Verifier) VerifyRequest(r *http.Request, baseURLs []string, accessToken string) (jkt string, refusal *oauth.Error) {
+// never with the Host header, which a proxy may have changed. accessToken and
+// boundTo are Verify's.
+func (v *Verifier) VerifyRequest(r *http.Request, baseURLs []string, accessToken, boundTo string) (jkt string, refusal *oauth.Error) {
 	proofs := r.Header.Values("DPoP")
 	if len(proofs) == 0 {
 		return "", nil
@@ -69,7 +78,7 @@ func (v *Verifier) VerifyRequest(r *http.Request, baseURLs []string, accessToken
 	for i, base := range baseURLs {
 		urls[i] = base + r.URL.EscapedPath()
 	}
-	proof, refusal := v.Verify(r.Context(), proofs, r.Method, urls, accessToken)
+	proof, refusal := v.Verify(r.Context(), proofs, r.Method, urls, accessToken, boundTo)
 	return proof.JKT, refusal
 }
 

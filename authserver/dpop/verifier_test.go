@@ -72,7 +72,7 @@ func newVerifier() (*Verifier, *usedValues) {
 }
 
 func verify(v *Verifier, proofs ...string) (Proof, *oauth.Error) {
-	return v.Verify(context.Background(), proofs, "POST", []string{tokenEndpoint, "https://mtls.as.example/token"}, "")
+	return v.Verify(context.Background(), proofs, "POST", []string{tokenEndpoint, "https://mtls.as.example/token"}, "", "")
 }
 
 func requireRule(t *testing.T, refusal *oauth.Error, rule oauth.RuleID) {
@@ -201,7 +201,7 @@ func TestProofNamesTheAccessToken(t *testing.T) {
 	claims := claimsNow("1")
 	claims["ath"] = base64.RawURLEncoding.EncodeToString(digest[:])
 	present := func(proof, accessToken string) *oauth.Error {
-		_, refusal := verifier.Verify(context.Background(), []string{proof}, "POST", []string{tokenEndpoint}, accessToken)
+		_, refusal := verifier.Verify(context.Background(), []string{proof}, "POST", []string{tokenEndpoint}, accessToken, "")
 		return refusal
 	}
 	requireRule(t, present(signProof(t, key, oauth.TypeDPoP, claims), "another.access.token"), "RFC9449-4.3-12")
@@ -209,6 +209,30 @@ func TestProofNamesTheAccessToken(t *testing.T) {
 	if refusal := present(signProof(t, key, oauth.TypeDPoP, claims), "the.access.token"); refusal != nil {
 		t.Error(refusal)
 	}
+}
+
+// Whoever has an access token and not its key makes the store keep nothing.
+func TestAProofByAnotherKeyIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	verifier, replay := newVerifier()
+	thief, holder := newKey(t, jose.ES256), newKey(t, jose.ES256)
+	digest := sha256.Sum256([]byte("the.access.token"))
+	claims := claimsNow("1")
+	claims["ath"] = base64.RawURLEncoding.EncodeToString(digest[:])
+	present := func(key *jose.SigningKey) (Proof, *oauth.Error) {
+		return verifier.Verify(t.Context(), []string{signProof(t, key, oauth.TypeDPoP, claims)}, "POST", []string{tokenEndpoint},
+			"the.access.token", holder.Public().Thumbprint())
+	}
+	for range 3 {
+		if proof, refusal := present(thief); refusal != nil || proof.JKT != thief.Public().Thumbprint() || len(replay.used) != 0 {
+			t.Fatalf("%v, %v: %d proofs are remembered", proof, refusal, len(replay.used))
+		}
+	}
+	if proof, refusal := present(holder); refusal != nil || proof.JKT != holder.Public().Thumbprint() || len(replay.used) != 1 {
+		t.Errorf("%v, %v: %d proofs are remembered", proof, refusal, len(replay.used))
+	}
+	_, refusal := present(holder)
+	requireRule(t, refusal, "RFC9449-11.1")
 }
 
 func TestStoreThatFailsLetsNoProofPass(t *testing.T) {

@@ -52,7 +52,7 @@ func (f *Front) Accept(w http.ResponseWriter, r *http.Request) (Request, *oauth.
 	if refusal := AllowOrigin(w, r, caller.Client); refusal != nil {
 		return Request{}, refusal
 	}
-	jkt, refusal := f.Proof(r, "")
+	jkt, refusal := f.Proof(r, "", "")
 	if refusal != nil {
 		return Request{}, refusal
 	}
@@ -60,9 +60,10 @@ func (f *Front) Accept(w http.ResponseWriter, r *http.Request) (Request, *oauth.
 }
 
 // Proof verifies the request's DPoP proof and gives its key's thumbprint; ""
-// when no proof was sent. With an access token the proof must name it (ath).
-func (f *Front) Proof(r *http.Request, accessToken string) (string, *oauth.Error) {
-	return f.DPoP.VerifyRequest(r, f.BaseURLs, accessToken)
+// when no proof was sent. With an access token the proof must name it (ath), and
+// is remembered only if it is by the key that the token is bound to.
+func (f *Front) Proof(r *http.Request, accessToken, boundTo string) (string, *oauth.Error) {
+	return f.DPoP.VerifyRequest(r, f.BaseURLs, accessToken, boundTo)
 }
 
 // ProvideNonce puts a fresh DPoP nonce on whatever answers a request with a DPoP

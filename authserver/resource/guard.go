@@ -36,9 +36,10 @@ type Guard struct {
 	Verify func(ctx context.Context, compact string) (token.AccessToken, error)
 	// Revocation tells whether a verified access token is still good.
 	Revocation Revocation
-	// Proof verifies the request's DPoP proof for the access token and gives the
-	// thumbprint of its key; "" where none was sent.
-	Proof func(r *http.Request, accessToken string) (jkt string, refusal *oauth.Error)
+	// Proof verifies the request's DPoP proof for the access token, which is bound to
+	// the key of the thumbprint boundTo, and gives the thumbprint of the proof's
+	// key; "" where none was sent. It is asked only for a token that is bound to a key.
+	Proof func(r *http.Request, accessToken, boundTo string) (jkt string, refusal *oauth.Error)
 	// Record tells the operator of a refusal by Protect.
 	Record func(r *http.Request, refusal *oauth.Error)
 	Now    func() time.Time
@@ -98,7 +99,16 @@ func (g *Guard) learn(r *http.Request, presented string, access token.AccessToke
 	if certificates := mtls.PeerCertificates(r); len(certificates) > 0 {
 		facts.Proven.X5TS256 = jose.CertificateThumbprint(certificates[0])
 	}
-	jkt, refusal := g.Proof(r, presented)
+	return g.learnProof(r, presented, access.Confirmation.JKT, facts)
+}
+
+// learnProof leaves a proof unread that proves nothing, since the token is bound
+// to a certificate.
+func (g *Guard) learnProof(r *http.Request, presented, boundTo string, facts *fapi.ResourceRequest) error {
+	if boundTo == "" {
+		return nil
+	}
+	jkt, refusal := g.Proof(r, presented, boundTo)
 	if refusal != nil {
 		return refusal
 	}

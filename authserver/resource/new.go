@@ -112,13 +112,13 @@ type unchecked struct{}
 func (unchecked) Active(context.Context, string, token.AccessToken) (bool, error) { return true, nil }
 
 // proof verifies proofs that name one of the resource server's own addresses.
-func (c Config) proof() func(*http.Request, string) (string, *oauth.Error) {
+func (c Config) proof() func(r *http.Request, accessToken, boundTo string) (string, *oauth.Error) {
 	replay := c.Replay
 	if replay == nil {
 		replay = newRecentProofs(c.Now)
 	}
 	verifier := &dpop.Verifier{Replay: replay, Now: c.Now}
-	return func(r *http.Request, accessToken string) (string, *oauth.Error) {
-		return verifier.VerifyRequest(r, c.BaseURLs, accessToken)
+	return func(r *http.Request, accessToken, boundTo string) (string, *oauth.Error) {
+		return verifier.VerifyRequest(r, c.BaseURLs, accessToken, boundTo)
 	}
 }

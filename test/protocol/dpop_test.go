@@ -1,7 +1,9 @@
 package protocol
 
 import (
+	"bytes"
 	"crypto/ecdsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -274,4 +276,44 @@ func TestResource(t *testing.T) {
 			t.Errorf("revoking an access token has ended the grant: %v", err)
 		}
 	})
+}
+
+// TestAProofByAnotherKeyLeavesNothing: who presents somebody else's access token
+// with proofs by a key of his own makes the store keep nothing, whatever the
+// token is bound to; the holder's proof is remembered.
+func TestAProofByAnotherKeyLeavesNothing(t *testing.T) {
+	t.Parallel()
+	server := fapitest.StartServer(t)
+	thief := fapitest.NewKey(t, jose.ES256)
+	byThief := func(claims fapitest.Claims) (string, error) {
+		claims["jti"] = "proof"
+		return thief.SignWithEmbeddedKey(oauth.TypeDPoP, claims)
+	}
+	remembered := func(key *jose.SigningKey) bool {
+		digest := sha256.Sum256([]byte(key.Public().Thumbprint() + " proof"))
+		return bytes.Contains(server.Stored(t), digest[:])
+	}
+	dpop, mtls := server.Register(t, "bank.dpop", keyAndDPoP).Client, server.Register(t, "bank.mtls", keyAndMTLS).Client
+	tokens, bound := flow(t, server, dpop), flow(t, server, mtls)
+	_, err := dpop.With(fapitest.Misbehave{SignProof: byThief}).UserInfo(t.Context(), tokens.AccessToken)
+	wantRefusal(t, err, []int{http.StatusUnauthorized}, oauth.InvalidToken)
+	stealing := mtls.With(fapitest.Misbehave{Header: func(header http.Header) {
+		digest := sha256.Sum256([]byte(bound.AccessToken))
+		proof, err := byThief(fapitest.Claims{
+			"htm": http.MethodGet, "htu": server.MTLSBaseURL + "/userinfo", "iat": server.Clock.Now().Unix(),
+			"ath": base64.RawURLEncoding.EncodeToString(digest[:]),
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		header.Set("DPoP", proof)
+	}})
+	wantUserInfo(t, stealing, bound.AccessToken) // It has the certificate; the proof says nothing more.
+	if remembered(thief) {
+		t.Error("the store remembers the proof of somebody who holds nothing")
+	}
+	wantUserInfo(t, dpop.With(fapitest.Misbehave{Proof: claim("jti", "proof")}), tokens.AccessToken)
+	if !remembered(dpop.DPoPKey) {
+		t.Error("this test looks in the wrong place: the holder's proof is not remembered")
+	}
 }
