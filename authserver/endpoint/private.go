@@ -85,18 +85,18 @@ func CallerNames(r *http.Request) []string {
 }
 
 // CountRefusal counts what came of an action under every rule that the request
-// breaks; under none for what no rule is about.
+// breaks; under oauth.NoRule for what no rule is about.
 func (p *Responder) CountRefusal(r *http.Request, err error) {
 	refusal, ok := errors.AsType[*Refusal](err)
 	switch {
 	case err == nil:
 	case !ok:
-		p.Refusals.WithLabelValues(r.Pattern, "", string(oauth.ServerError)).Inc()
+		p.count(r, "", oauth.ServerError)
 	case len(refusal.Body.Violations) == 0:
-		p.Refusals.WithLabelValues(r.Pattern, "", string(refusal.Body.Code)).Inc()
+		p.count(r, "", refusal.Body.Code)
 	default:
 		for _, violation := range refusal.Body.Violations {
-			p.Refusals.WithLabelValues(r.Pattern, string(violation.Rule), string(refusal.Body.Code)).Inc()
+			p.count(r, violation.Rule, refusal.Body.Code)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -14,7 +15,7 @@ import (
 // Responder answers in JSON, logs refusals and counts them.
 type Responder struct {
 	Log *slog.Logger
-	// Refusals counts by endpoint, rule and code: all three are closed sets.
+	// Refusals counts by endpoint, rule (or oauth.NoRule) and code: all three are closed sets.
 	Refusals *prometheus.CounterVec
 }
 
@@ -76,5 +77,9 @@ func (p *Responder) Record(r *http.Request, refusal *oauth.Error) {
 	p.Log.Log(r.Context(), level, "request refused",
 		"endpoint", r.Pattern, "code", refusal.Code, "rule", refusal.Rule,
 		"description", refusal.Description, "cause", refusal.Cause)
-	p.Refusals.WithLabelValues(r.Pattern, string(refusal.Rule), string(refusal.Code)).Inc()
+	p.count(r, refusal.Rule, refusal.Code)
+}
+
+func (p *Responder) count(r *http.Request, rule oauth.RuleID, code oauth.ErrorCode) {
+	p.Refusals.WithLabelValues(r.Pattern, string(cmp.Or(rule, oauth.NoRule)), string(code)).Inc()
 }

@@ -13,6 +13,11 @@ import (
 // metric label show.
 type RuleID string
 
+// NoRule is how metrics count an error that no rule is about: a conflict between
+// writers, a method that is not served, a failure of the server. (Prometheus takes
+// an empty label for one that is not there.)
+const NoRule RuleID = "none"
+
 // ErrorCode is a registered OAuth error code.
 type ErrorCode string
 

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -102,7 +103,7 @@ func (c Config) recorder() (func(*http.Request, *oauth.Error), error) {
 	return func(r *http.Request, refusal *oauth.Error) {
 		c.Log.InfoContext(r.Context(), "resource request refused", "resource", c.Resource, "path", r.URL.Path,
 			"code", refusal.Code, "rule", refusal.Rule, "description", refusal.Description, "cause", refusal.Cause)
-		refusals.WithLabelValues(string(refusal.Rule), string(refusal.Code)).Inc()
+		refusals.WithLabelValues(string(cmp.Or(refusal.Rule, oauth.NoRule)), string(refusal.Code)).Inc()
 	}, nil
 }
 

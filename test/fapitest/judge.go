@@ -1,6 +1,7 @@
 package fapitest
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,12 +43,13 @@ func (s *Server) judge(refusal Refusal) error {
 		return err
 	}
 	code, rule := regexp.QuoteMeta(string(refusal.Code)), regexp.QuoteMeta(string(refusal.Rule))
+	counted := regexp.QuoteMeta(string(cmp.Or(refusal.Rule, oauth.NoRule)))
 	if rule == "" {
 		rule = `""`
 	}
 	for _, told := range []struct{ where, text, pattern string }{
 		{"log", log, `endpoint=` + refusal.endpoint() + ` code=` + code + ` rule=` + rule + ` `},
-		{"metrics", metrics, `authserver_refusals_total{code="` + code + `",endpoint=` + refusal.endpoint() + `,rule="` + regexp.QuoteMeta(string(refusal.Rule)) + `"} [1-9]`},
+		{"metrics", metrics, `authserver_refusals_total{code="` + code + `",endpoint=` + refusal.endpoint() + `,rule="` + counted + `"} [1-9]`},
 	} {
 		if !regexp.MustCompile(told.pattern).MatchString(told.text) {
 			return mustBeRefused("%s refuses with %s by %s, and the %s have no %s", refusal.Step, refusal.Code, refusal.Rule, told.where, told.pattern)

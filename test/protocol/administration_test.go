@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
 
@@ -169,5 +170,32 @@ func TestNobodyDoesAnothersWorkAtThePrivateListener(t *testing.T) {
 	}
 	if _, _, err := server.Private(t, server.PrivateCaller(t, "urn:example:stranger"), http.MethodGet, "/administration/grants"); err == nil {
 		t.Error("a stranger reached the private listener")
+	}
+}
+
+// What no rule is about is counted as that, and not under an empty rule, which
+// Prometheus takes for a label that is not there.
+func TestWhatNoRuleIsAboutIsCountedAsThat(t *testing.T) {
+	t.Parallel()
+	server := fapitest.StartServer(t)
+	client := server.Register(t, "bank.shop", keyAndDPoP)
+	if err := server.Registrar.Delete(t.Context(), client.ClientID, registration.Owner{Installation: "another", Namespace: "bank", Name: "shop"}); err == nil {
+		t.Fatal("somebody else deleted the client")
+	}
+	administrator := server.PrivateCaller(t, fapitest.AdministratorSAN)
+	if status, _, err := server.Private(t, administrator, http.MethodPost, "/administration/keys"); err != nil || status != http.StatusMethodNotAllowed {
+		t.Fatalf("status %d, %v", status, err)
+	}
+	metrics, err := server.Metrics()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, series := range []string{
+		`authserver_refusals_total{code="owned_by_another",endpoint="DELETE /clients/{client_id}",rule="none"} 1`,
+		`authserver_refusals_total{code="method_not_allowed",endpoint="/administration/keys",rule="none"} 1`,
+	} {
+		if !strings.Contains(metrics, series) {
+			t.Errorf("the metrics lack %s:\n%s", series, metrics)
+		}
 	}
 }
