@@ -27,7 +27,7 @@ const (
 // or no login could answer the request.
 func (p *Pages) Begin(w http.ResponseWriter, r *http.Request, interaction store.Interaction) {
 	now := p.Now()
-	authentication, err := p.currentAuthentication(r, now)
+	session, err := p.currentSession(r, now)
 	if err != nil {
 		p.renderFailure(w, r, err)
 		return
@@ -40,8 +40,7 @@ func (p *Pages) Begin(w http.ResponseWriter, r *http.Request, interaction store.
 		p.renderFailure(w, r, err)
 		return
 	}
-	interaction.Authentication = reusable(authentication, interaction.Request, claims, now)
-	if err := p.keep(r.Context(), interaction); err != nil {
+	if interaction, err = p.keep(r.Context(), interaction, reusable(session, interaction.Request, claims, now)); err != nil {
 		p.renderFailure(w, r, err)
 		return
 	}
@@ -61,10 +60,25 @@ func (p *Pages) Begin(w http.ResponseWriter, r *http.Request, interaction store.
 	p.redirect(w, r, consentPath, v.handle)
 }
 
-// keep keeps the interaction. Its pushed request may have gone since it was read,
-// when it expired in that moment or its client was deleted.
-func (p *Pages) keep(ctx context.Context, interaction store.Interaction) error {
-	err := p.Interactions.BeginInteraction(ctx, interaction)
+// keep keeps the interaction, in which whoever the session is about has logged in,
+// and gives it as it is kept. A session that an administrator, or the browser,
+// has ended since it was read is none.
+func (p *Pages) keep(ctx context.Context, interaction store.Interaction, session *store.Session) (store.Interaction, error) {
+	if session == nil {
+		return interaction, whyNotKept(p.Interactions.BeginInteraction(ctx, interaction, nil))
+	}
+	resumed := interaction
+	resumed.Authentication = &session.Authentication
+	err := p.Interactions.BeginInteraction(ctx, resumed, &session.ID)
+	if errors.Is(err, store.ErrSessionEnded) {
+		return p.keep(ctx, interaction, nil)
+	}
+	return resumed, whyNotKept(err)
+}
+
+// whyNotKept: the pushed request may have gone since it was read, when it expired
+// in that moment or its client was deleted.
+func whyNotKept(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return oauth.Refuse(oauth.InvalidRequestURI, "PAR-4", "the request_uri has expired, or its client is gone").WithCause(err)
 	}
@@ -74,17 +88,17 @@ func (p *Pages) keep(ctx context.Context, interaction store.Interaction) error {
 	return err
 }
 
-// reusable gives the authentication back if the request is content with it.
-func reusable(authentication *store.Authentication, request store.AuthorizationRequest, claims fapi.ClaimsRequest, now time.Time) *store.Authentication {
+// reusable gives the session back if the request is content with its login.
+func reusable(session *store.Session, request store.AuthorizationRequest, claims fapi.ClaimsRequest, now time.Time) *store.Session {
 	switch {
-	case authentication == nil,
-		unfit(*authentication, request, claims) != nil,
+	case session == nil,
+		unfit(session.Authentication, request, claims) != nil,
 		slices.Contains(request.Prompt, promptLogin),
 		slices.Contains(request.Prompt, promptSelectAccount),
-		olderThanMaxAge(authentication.Time, request.MaxAge, now):
+		olderThanMaxAge(session.Authentication.Time, request.MaxAge, now):
 		return nil
 	}
-	return authentication
+	return session
 }
 
 // unfit is why the request cannot be answered on this login; nil when it can.

@@ -1,12 +1,15 @@
 package interaction
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
@@ -206,4 +209,25 @@ func TestARequestThatIsGoneCannotBegin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.browser().get(s.server.URL+"/authorize?request_uri=gone").requireMessage(t, http.StatusBadRequest, "error", "invalid_request_uri")
+}
+
+// endedMeanwhile ends each session as soon as it has been read.
+type endedMeanwhile struct{ store.Sessions }
+
+func (s endedMeanwhile) Session(ctx context.Context, id oauth.Digest, now time.Time) (store.Session, error) {
+	session, err := s.Sessions.Session(ctx, id, now)
+	return session, errors.Join(err, s.EndSession(ctx, id))
+}
+
+// Whoever is logged out while a request is taken up logs in again for it.
+func TestASessionThatEndsWhileARequestIsTakenUpIsNone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.browser()
+	b.decide(b.consentPage(), "approve").requireAnswer(t, "code=issued")
+	s.pages.Sessions = endedMeanwhile{s.store}
+	login := b.get(s.push())
+	login.requirePath(t, "/interaction"+loginPath)
+	s.pages.Sessions = s.store
+	b.decide(b.logIn(login, alice, testPassword), "approve").requireAnswer(t, "code=issued")
 }

@@ -13,9 +13,9 @@ import (
 // sessionCookie lasts until the browser closes; the session may end before.
 const sessionCookie = "__Host-session"
 
-// currentAuthentication gives the login of the browser's live session; nil
-// without one. A user who has left the users' file has no session any more.
-func (p *Pages) currentAuthentication(r *http.Request, now time.Time) (*store.Authentication, error) {
+// currentSession gives the browser's live session; nil without one. A user who
+// has left the users' file has no session any more.
+func (p *Pages) currentSession(r *http.Request, now time.Time) (*store.Session, error) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
 		return nil, nil
@@ -30,7 +30,7 @@ func (p *Pages) currentAuthentication(r *http.Request, now time.Time) (*store.Au
 	if _, known := p.Users.BySubject(session.Authentication.Subject); !known {
 		return nil, nil
 	}
-	return &session.Authentication, nil
+	return &session, nil
 }
 
 // renewSession ends the browser's session and begins another under a new

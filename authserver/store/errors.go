@@ -13,6 +13,8 @@ var (
 	ErrAlreadyUsed = errors.New("already used")
 	// ErrAlreadyExists means that the identifier is taken.
 	ErrAlreadyExists = errors.New("already exists")
+	// ErrSessionEnded means that the session whose login was to be taken over is gone.
+	ErrSessionEnded = errors.New("the session has ended")
 	// ErrTooMany means that there are as many as there may be.
 	ErrTooMany = errors.New("there are too many already")
 	// ErrPreconditionFailed means that the client is not in the state that the caller has seen.

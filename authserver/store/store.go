@@ -55,10 +55,13 @@ const MaxInteractions = 32
 // stand between the authorization request and its response.
 type Interactions interface {
 	// BeginInteraction keeps the interaction until its expiry. It may outlive its
-	// pushed request: what is remembered of that is kept as long. ErrAlreadyExists
-	// when the id is taken; ErrNotFound when the pushed request is gone; ErrTooMany
-	// when MaxInteractions stand over it.
-	BeginInteraction(ctx context.Context, interaction Interaction) error
+	// pushed request: what is remembered of that is kept as long. session is the one
+	// whose login the interaction takes over; nil where it takes over none. An
+	// interaction that is kept began while its session was there: whoever ends
+	// sessions and then interactions misses none. ErrAlreadyExists when the id is
+	// taken; ErrNotFound when the pushed request is gone; ErrSessionEnded when the
+	// session is; ErrTooMany when MaxInteractions stand over the request.
+	BeginInteraction(ctx context.Context, interaction Interaction, session *oauth.Digest) error
 	// Interaction gives an interaction that has neither expired at now nor ended
 	// with its pushed request; else ErrNotFound.
 	Interaction(ctx context.Context, id oauth.Digest, now time.Time) (Interaction, error)

@@ -129,7 +129,7 @@ func (a api) interact(name string, request store.AuthorizationRequest) oauth.Dig
 	a.t.Helper()
 	uri, visit := secretOf("uri", name).Digest(), secretOf("visit", name).Digest()
 	a.must(a.store.PushRequest(a.t.Context(), store.PushedRequest{URI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}))
-	a.must(a.store.BeginInteraction(a.t.Context(), store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}))
+	a.must(a.store.BeginInteraction(a.t.Context(), store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}, nil))
 	return visit
 }
 

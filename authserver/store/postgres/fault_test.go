@@ -232,7 +232,7 @@ func completeGrant(t testing.TB, s *Store, id string) {
 	request := store.AuthorizationRequest{ClientID: "web", State: "af0ifjsldkj"}
 	uri, visit := digestOf("uri "+id), digestOf("visit "+id)
 	must(t, s.PushRequest(t.Context(), store.PushedRequest{URI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}))
-	must(t, s.BeginInteraction(t.Context(), store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}))
+	must(t, s.BeginInteraction(t.Context(), store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}, nil))
 	must(t, s.AuthenticateInteraction(t.Context(), visit, store.Authentication{Subject: "alice"}, now))
 	must(t, s.CompleteAuthorization(t.Context(), visit,
 		store.Grant{ID: id, Request: request, CreatedAt: now, ExpiresAt: now.Add(time.Hour)},
@@ -290,7 +290,7 @@ func TestAuthorizationsOverCutConnections(t *testing.T) {
 		arm()
 		must(t, s.PushRequest(t.Context(), store.PushedRequest{URI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}))
 		arm()
-		must(t, s.BeginInteraction(t.Context(), store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}))
+		must(t, s.BeginInteraction(t.Context(), store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}, nil))
 		arm()
 		must(t, s.RefuseAuthorization(t.Context(), visit, now))
 		for _, id := range []string{"visit", "visit granted"} {

@@ -15,13 +15,18 @@ const (
 	selectPushedRequest = `SELECT uri, request, expires_at FROM pushed_requests
 		WHERE uri = $1 AND client_id = $2 AND expires_at > $3 AND consumed_by IS NULL`
 
-	// The row of the pushed request counts its interactions, one statement after the other.
+	// The row of the pushed request counts its interactions, one statement after the
+	// other. The session is held: whoever ends it waits until the interaction is
+	// there, or has ended it before.
 	insertInteraction = `WITH counted AS (
 			UPDATE pushed_requests SET interactions = interactions + 1, kept_until = greatest(kept_until, $5)
-			WHERE uri = $2 AND interactions < $6 RETURNING uri)
+			WHERE uri = $2 AND interactions < $6
+				AND ($7::bytea IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = $7 FOR SHARE))
+			RETURNING uri)
 		INSERT INTO interactions (id, request_uri, request, authentication, expires_at)
 		SELECT $1::bytea, uri, $3::text, $4::text, $5::bigint FROM counted`
-	pushedRequestKnown = `SELECT EXISTS (SELECT 1 FROM pushed_requests WHERE uri = $1), EXISTS (SELECT 1 FROM interactions WHERE id = $2)`
+	whatIsKnown = `SELECT EXISTS (SELECT 1 FROM pushed_requests WHERE uri = $1), EXISTS (SELECT 1 FROM interactions WHERE id = $2),
+		$3::bytea IS NULL OR EXISTS (SELECT 1 FROM sessions WHERE id = $3)`
 	// An interaction ends with its pushed request.
 	selectInteraction = `SELECT i.id, i.request_uri, i.request, i.authentication, i.expires_at
 		FROM interactions AS i JOIN pushed_requests AS p ON p.uri = i.request_uri
@@ -73,14 +78,18 @@ func (s *Store) PushedRequest(ctx context.Context, uri oauth.Digest, clientID st
 // BeginInteraction keeps an interaction; see store.Interactions. Its id is fresh,
 // so that one which is there after a lost answer is this one; it is counted once,
 // since the insertion that is refused undoes its count.
-func (s *Store) BeginInteraction(ctx context.Context, interaction store.Interaction) error {
+func (s *Store) BeginInteraction(ctx context.Context, interaction store.Interaction, over *oauth.Digest) error {
+	var sessionID []byte // NULL without one.
+	if over != nil {
+		sessionID = over[:]
+	}
 	err := s.attempt(ctx, store.ErrAlreadyExists, func(on session) error {
 		inserted, err := on.exec(insertInteraction, interaction.ID[:], interaction.RequestURI[:], column.Document(interaction.Request),
-			column.Document(interaction.Authentication), column.Micros(interaction.ExpiresAt), store.MaxInteractions)
+			column.Document(interaction.Authentication), column.Micros(interaction.ExpiresAt), store.MaxInteractions, sessionID)
 		if err != nil || inserted == 1 {
 			return err
 		}
-		return whyNoInteraction(on, interaction)
+		return whyNoInteraction(on, interaction, sessionID)
 	})
 	if err != nil {
 		return fmt.Errorf("keep interaction: %w", err)
@@ -88,10 +97,10 @@ func (s *Store) BeginInteraction(ctx context.Context, interaction store.Interact
 	return nil
 }
 
-func whyNoInteraction(on session, interaction store.Interaction) error {
-	var requestKnown, interactionKept bool
-	columns := []any{&requestKnown, &interactionKept}
-	if err := on.row(pushedRequestKnown, columns, interaction.RequestURI[:], interaction.ID[:]); err != nil {
+func whyNoInteraction(on session, interaction store.Interaction, sessionID []byte) error {
+	var requestKnown, interactionKept, sessionKept bool
+	columns := []any{&requestKnown, &interactionKept, &sessionKept}
+	if err := on.row(whatIsKnown, columns, interaction.RequestURI[:], interaction.ID[:], sessionID); err != nil {
 		return err
 	}
 	switch {
@@ -99,6 +108,8 @@ func whyNoInteraction(on session, interaction store.Interaction) error {
 		return store.ErrNotFound
 	case interactionKept:
 		return store.ErrAlreadyExists
+	case !sessionKept:
+		return store.ErrSessionEnded
 	}
 	return store.ErrTooMany
 }

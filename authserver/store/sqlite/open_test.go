@@ -179,7 +179,7 @@ func completeGrant(t testing.TB, s *Store, id string, code oauth.Digest) {
 	request := store.AuthorizationRequest{ClientID: "web", State: "af0ifjsldkj"}
 	uri, visit := oauth.SecretFrom("uri "+id).Digest(), oauth.SecretFrom("visit "+id).Digest()
 	must(t, s.PushRequest(t.Context(), store.PushedRequest{URI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}))
-	must(t, s.BeginInteraction(t.Context(), store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}))
+	must(t, s.BeginInteraction(t.Context(), store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}, nil))
 	must(t, s.CompleteAuthorization(t.Context(), visit,
 		store.Grant{ID: id, Request: request, CreatedAt: now, ExpiresAt: now.Add(time.Hour)},
 		store.Code{Digest: code, GrantID: id, ClientID: "web", ExpiresAt: now.Add(time.Minute)}, now))
@@ -232,7 +232,7 @@ func TestTheFileHoldsNoSecret(t *testing.T) {
 	requestURI, cookie, code, refresh, session, jti := secrets[0], secrets[1], secrets[2], secrets[3], secrets[4], secrets[5]
 	request := store.AuthorizationRequest{ClientID: "web", State: "visible-state"}
 	must(t, s.PushRequest(t.Context(), store.PushedRequest{URI: requestURI.Digest(), Request: request, ExpiresAt: now.Add(time.Minute)}))
-	must(t, s.BeginInteraction(t.Context(), store.Interaction{ID: cookie.Digest(), RequestURI: requestURI.Digest(), Request: request, ExpiresAt: now.Add(time.Minute)}))
+	must(t, s.BeginInteraction(t.Context(), store.Interaction{ID: cookie.Digest(), RequestURI: requestURI.Digest(), Request: request, ExpiresAt: now.Add(time.Minute)}, nil))
 	must(t, s.CompleteAuthorization(t.Context(), cookie.Digest(),
 		store.Grant{ID: "grant", Request: request, ExpiresAt: now.Add(time.Hour)},
 		store.Code{Digest: code.Digest(), GrantID: "grant", ClientID: "web", ExpiresAt: now.Add(time.Minute)}, now))

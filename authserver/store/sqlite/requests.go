@@ -52,8 +52,11 @@ func (s *Store) PushedRequest(ctx context.Context, uri oauth.Digest, clientID st
 }
 
 // BeginInteraction keeps an interaction; see store.Interactions.
-func (s *Store) BeginInteraction(ctx context.Context, interaction store.Interaction) error {
+func (s *Store) BeginInteraction(ctx context.Context, interaction store.Interaction, session *oauth.Digest) error {
 	err := s.writer.do(ctx, func(tx transaction) error {
+		if err := requireSession(tx, session); err != nil {
+			return err
+		}
 		if err := requireRoom(tx, interaction.RequestURI); err != nil {
 			return err
 		}
@@ -66,6 +69,20 @@ func (s *Store) BeginInteraction(ctx context.Context, interaction store.Interact
 	})
 	if err != nil {
 		return fmt.Errorf("keep interaction: %w", err)
+	}
+	return nil
+}
+
+func requireSession(tx transaction, session *oauth.Digest) error {
+	if session == nil {
+		return nil
+	}
+	var kept bool
+	if err := tx.row(sessionKept, []any{&kept}, session[:]); err != nil {
+		return err
+	}
+	if !kept {
+		return store.ErrSessionEnded
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 const (
 	insertSession = `INSERT INTO sessions (id, authentication, expires_at) VALUES (?, ?, ?)`
 	selectSession = `SELECT id, authentication, expires_at FROM sessions WHERE id = ? AND expires_at > ?`
+	sessionKept   = `SELECT EXISTS (SELECT 1 FROM sessions WHERE id = ?)`
 	deleteSession = `DELETE FROM sessions WHERE id = ?`
 )
 

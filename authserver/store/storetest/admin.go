@@ -19,6 +19,7 @@ var administrationClauses = []clause{
 	{"revocation goes in bounded batches", revokeInBatches},
 	{"a person's sessions end, and no other's", endSessions},
 	{"a person's interactions end, and lead to no grant", endInteractions},
+	{"no interaction of a person begins over a session that is being ended", noneBegins},
 	{"nobody's interaction is nobody's", interactionOfNobody},
 }
 
@@ -281,4 +282,39 @@ func interactionOfNobody(c *contract) {
 	}
 	_, err := c.store.Interaction(c.ctx, visit.ID, c.now)
 	c.succeeds(err)
+}
+
+// noneBegins ends sessions, and then interactions, while many interactions begin
+// over them: those that have begun have ended too.
+func noneBegins(c *contract) {
+	authentication := c.authentication()
+	authentication.Subject = "~alice"
+	for round := range 5 {
+		session := store.Session{ID: d(fmt.Sprint("browser ", round)), Authentication: authentication, ExpiresAt: c.now.Add(time.Hour)}
+		c.succeeds(c.store.BeginSession(c.ctx, session))
+		visit := func(i int) store.Interaction {
+			return store.Interaction{ID: d(fmt.Sprint("visit ", round, i)), RequestURI: d(fmt.Sprint("request ", round, i)),
+				Request: c.request(), Authentication: &authentication, ExpiresAt: c.now.Add(time.Minute)}
+		}
+		for i := range racers {
+			c.push(fmt.Sprint("request ", round, i))
+		}
+		errs := race(func(i int) error {
+			if i != racers/2 {
+				return c.store.BeginInteraction(c.ctx, visit(i), &session.ID)
+			}
+			if _, err := c.store.EndSessionsOfSubject(c.ctx, "~alice", 100); err != nil {
+				return err
+			}
+			_, err := c.store.EndInteractionsOfSubject(c.ctx, "~alice", 100)
+			return err
+		})
+		for i, err := range errs {
+			if err != nil {
+				c.fails(err, store.ErrSessionEnded)
+			}
+			_, err := c.store.Interaction(c.ctx, visit(i).ID, c.now)
+			c.fails(err, store.ErrNotFound)
+		}
+	}
 }

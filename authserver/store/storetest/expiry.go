@@ -39,7 +39,7 @@ func (c *contract) everyClass() (expiry time.Time, records int) {
 	c.succeeds(c.store.PushRequest(c.ctx, request))
 	interaction := c.interact("visit", "request")
 	interaction.ID, interaction.ExpiresAt = d("pending visit"), expiry
-	c.succeeds(c.store.BeginInteraction(c.ctx, interaction))
+	c.succeeds(c.store.BeginInteraction(c.ctx, interaction, nil))
 	session := c.session("browser")
 	session.ID, session.ExpiresAt = d("browser at expiry"), expiry
 	c.succeeds(c.store.EndSession(c.ctx, d("browser")))

@@ -65,6 +65,7 @@ var interactionClauses = []clause{
 	{"an interaction lives until its expiry", interactionExpires},
 	{"an interaction needs a pushed request and its own id", interactionRefused},
 	{"a request has so many interactions and no more", interactionsBounded},
+	{"an interaction takes over the login of a session that is there", interactionInSession},
 	{"a login is recorded", loginRecorded},
 	{"completing consumes the request, ends all interactions over it, and keeps grant and code", completes},
 	{"completing works after the request_uri has expired", completesLate},
@@ -83,7 +84,7 @@ func interactionsBounded(c *contract) {
 	c.push("other request")
 	more := c.interact("visit of another request", "other request")
 	more.ID, more.RequestURI = d("one more"), d("request")
-	c.fails(c.store.BeginInteraction(c.ctx, more), store.ErrTooMany)
+	c.fails(c.store.BeginInteraction(c.ctx, more, nil), store.ErrTooMany)
 }
 
 func interactionComesBack(c *contract) {
@@ -96,7 +97,7 @@ func interactionComesBack(c *contract) {
 	authentication := c.authentication()
 	loggedIn := store.Interaction{ID: d("second"), RequestURI: d("request"), Request: c.request(),
 		Authentication: &authentication, ExpiresAt: c.now.Add(time.Minute)}
-	c.succeeds(c.store.BeginInteraction(c.ctx, loggedIn))
+	c.succeeds(c.store.BeginInteraction(c.ctx, loggedIn, nil))
 	read, err = c.store.Interaction(c.ctx, loggedIn.ID, c.now)
 	c.succeeds(err)
 	c.same(read, loggedIn)
@@ -117,11 +118,33 @@ func interactionExpires(c *contract) {
 func interactionRefused(c *contract) {
 	c.push("request")
 	begun := c.interact("visit", "request")
-	c.fails(c.store.BeginInteraction(c.ctx, begun), store.ErrAlreadyExists)
+	c.fails(c.store.BeginInteraction(c.ctx, begun, nil), store.ErrAlreadyExists)
 	begun.ID, begun.RequestURI = d("other"), d("no request")
-	c.fails(c.store.BeginInteraction(c.ctx, begun), store.ErrNotFound)
+	c.fails(c.store.BeginInteraction(c.ctx, begun, nil), store.ErrNotFound)
 	_, err := c.store.Interaction(c.ctx, d("other"), c.now)
 	c.fails(err, store.ErrNotFound)
+}
+
+func interactionInSession(c *contract) {
+	c.push("request")
+	authentication := c.authentication()
+	session := store.Session{ID: d("browser"), Authentication: authentication, ExpiresAt: c.now.Add(time.Hour)}
+	c.succeeds(c.store.BeginSession(c.ctx, session))
+	visit := store.Interaction{ID: d("visit"), RequestURI: d("request"), Request: c.request(),
+		Authentication: &authentication, ExpiresAt: c.now.Add(time.Minute)}
+	c.succeeds(c.store.BeginInteraction(c.ctx, visit, &session.ID))
+	read, err := c.store.Interaction(c.ctx, visit.ID, c.now)
+	c.succeeds(err)
+	c.same(read, visit)
+
+	c.succeeds(c.store.EndSession(c.ctx, session.ID))
+	for i := range store.MaxInteractions { // What is refused is not counted either.
+		visit.ID = d(fmt.Sprint("later visit ", i))
+		c.fails(c.store.BeginInteraction(c.ctx, visit, &session.ID), store.ErrSessionEnded)
+		_, err = c.store.Interaction(c.ctx, visit.ID, c.now)
+		c.fails(err, store.ErrNotFound)
+	}
+	c.succeeds(c.store.BeginInteraction(c.ctx, visit, nil))
 }
 
 func loginRecorded(c *contract) {

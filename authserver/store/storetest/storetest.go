@@ -134,7 +134,7 @@ func (c *contract) push(name string) store.PushedRequest {
 func (c *contract) interact(name, request string) store.Interaction {
 	c.Helper()
 	interaction := store.Interaction{ID: d(name), RequestURI: d(request), Request: c.request(), ExpiresAt: c.now.Add(30 * time.Minute)}
-	c.succeeds(c.store.BeginInteraction(c.ctx, interaction))
+	c.succeeds(c.store.BeginInteraction(c.ctx, interaction, nil))
 	return interaction
 }
 
