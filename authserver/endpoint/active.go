@@ -9,8 +9,8 @@ import (
 )
 
 // ActiveTokens tells whether access tokens of the server's own are still good:
-// neither they nor their grants were revoked, and their clients and persons may
-// still act.
+// neither they nor their grants were revoked, their clients were neither suspended
+// nor registered anew since, and their clients and persons may still act.
 type ActiveTokens struct {
 	// KnowsPerson tells whether the subject is still a person who may log in.
 	KnowsPerson func(subject string) bool
@@ -24,7 +24,7 @@ func (a *ActiveTokens) Active(ctx context.Context, _ string, access token.Access
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
-	if err != nil || client.Suspended() || access.GrantID != "" && !a.KnowsPerson(access.Subject) {
+	if err != nil || client.Suspended() || access.ClientEpoch != client.Epoch() || access.GrantID != "" && !a.KnowsPerson(access.Subject) {
 		return false, err
 	}
 	return a.Grants.AccessTokenActive(ctx, access.ID, access.GrantID)

@@ -17,7 +17,19 @@ type Client struct {
 	keys     *jose.KeySet          // nil when the keys are at jwks_uri, or there are none
 	// trustAnchors are nil when a bundle of the server vouches, or nobody has to.
 	trustAnchors []*x509.Certificate
+	epoch        int64
 }
+
+// InEpoch is the client in an epoch of its registration: another one begins when
+// it is registered anew or suspended, and access tokens of before are refused.
+func (c *Client) InEpoch(epoch int64) *Client {
+	other := *c
+	other.epoch = epoch
+	return &other
+}
+
+// Epoch is that of InEpoch; 0 without one.
+func (c *Client) Epoch() int64 { return c.epoch }
 
 // ID is the client_id.
 func (c *Client) ID() string { return c.metadata.ClientID }

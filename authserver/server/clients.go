@@ -72,8 +72,10 @@ func (d *directory) Client(ctx context.Context, clientID string) (*fapi.Client, 
 // for each revision, however often a stranger asks for it.
 func (d *directory) admit(record store.ClientRecord) admitted {
 	client, violations := fapi.AdmitClient(record.Metadata, d.limits)
-	found := admitted{client: client, recordRevision: record.Revision}
-	if client == nil {
+	found := admitted{recordRevision: record.Revision}
+	if client != nil {
+		found.client = client.InEpoch(record.Epoch)
+	} else {
 		found.rejected = &registration.RejectedError{Violations: violations}
 		d.log.Warn("a registered client is disabled: today's rules refuse it",
 			"client_id", record.Metadata.ClientID, "rules", found.rejected.Rules())

@@ -39,7 +39,24 @@ type ClientRecord struct {
 	// Metadata is as stated, without defaults.
 	Metadata  registration.Metadata
 	UpdatedAt time.Time
+	// Epoch is the revision with which the client was registered, or with which it
+	// was last suspended, whichever is later: access tokens of an epoch that is over
+	// are worth nothing. 0 for a client that had neither since epochs are kept.
+	Epoch int64
 }
+
+// After gives the record, whose revision is known, its epoch: a new one unless it
+// goes on from the stored record without being suspended by it. stored is nil
+// when there is no such client.
+func (r ClientRecord) After(stored *ClientRecord) ClientRecord {
+	r.Epoch = r.Revision
+	if stored != nil && (stored.suspended() || !r.suspended()) {
+		r.Epoch = stored.Epoch
+	}
+	return r
+}
+
+func (r ClientRecord) suspended() bool { return r.Metadata.Suspended != nil && *r.Metadata.Suspended }
 
 // ClientWrite is one write of a client.
 type ClientWrite struct {
@@ -53,7 +70,7 @@ type ClientWrite struct {
 	MatchRevision int64
 }
 
-// Record is the record that the write asks for, without its revision.
+// Record is the record that the write asks for, without its revision and epoch.
 func (w ClientWrite) Record() (ClientRecord, error) {
 	if w.Metadata.ClientID == "" {
 		return ClientRecord{}, errors.New("its metadata has no client_id")

@@ -37,6 +37,8 @@ type AccessToken struct {
 	Confirmation oauth.Confirmation
 	// GrantID is the grant with which the token can be revoked; empty with client credentials.
 	GrantID string
+	// ClientEpoch is that of the client (fapi.Client.Epoch): the token ends with it.
+	ClientEpoch int64
 }
 
 // accessTokenClaims is the AccessToken as JSON. What every access token has is
@@ -54,6 +56,7 @@ type accessTokenClaims struct {
 	ACR          string             `json:"acr,omitempty"`
 	Confirmation oauth.Confirmation `json:"cnf,omitzero"`
 	GrantID      string             `json:"fapi_operator_grant_id,omitempty"`
+	ClientEpoch  int64              `json:"fapi_operator_client_epoch,omitempty"`
 
 	AuthorizationDetails json.RawMessage `json:"authorization_details,omitempty"`
 }
@@ -97,7 +100,7 @@ func (t AccessToken) claims() accessTokenClaims {
 		Issuer: t.Issuer, Subject: t.Subject, Audience: audience(t.Audience),
 		ExpiresAt: date(t.ExpiresAt), IssuedAt: date(t.IssuedAt), ID: t.ID,
 		ClientID: t.ClientID, Scope: strings.Join(t.Scope, " "),
-		AuthTime: date(t.AuthTime), ACR: t.ACR, Confirmation: t.Confirmation, GrantID: t.GrantID,
+		AuthTime: date(t.AuthTime), ACR: t.ACR, Confirmation: t.Confirmation, GrantID: t.GrantID, ClientEpoch: t.ClientEpoch,
 		AuthorizationDetails: t.AuthorizationDetails,
 	}
 }
@@ -106,7 +109,7 @@ func (c accessTokenClaims) accessToken() AccessToken {
 	return AccessToken{
 		Issuer: c.Issuer, ID: c.ID, IssuedAt: instant(c.IssuedAt), Subject: c.Subject, ClientID: c.ClientID,
 		Audience: c.Audience.Values(), Scope: oauth.SpaceSeparated(c.Scope), ExpiresAt: instant(c.ExpiresAt),
-		AuthTime: instant(c.AuthTime), ACR: c.ACR, Confirmation: c.Confirmation, GrantID: c.GrantID,
+		AuthTime: instant(c.AuthTime), ACR: c.ACR, Confirmation: c.Confirmation, GrantID: c.GrantID, ClientEpoch: c.ClientEpoch,
 		AuthorizationDetails: c.AuthorizationDetails,
 	}
 }

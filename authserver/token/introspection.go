@@ -22,9 +22,11 @@ type Introspection struct {
 	*accessTokenClaims
 }
 
-// Introspection tells of an active access token.
+// Introspection tells of an active access token; whether its client's epoch is
+// over is what active says.
 func (t AccessToken) Introspection() Introspection {
 	claims := t.claims()
+	claims.ClientEpoch = 0
 	return Introspection{Active: true, TokenType: t.Confirmation.TokenType(), accessTokenClaims: &claims}
 }
 

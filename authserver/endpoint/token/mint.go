@@ -24,6 +24,7 @@ func (h *Handler) accessToken(r request, subject string, what allowed, grant *st
 	content := token.AccessToken{
 		Subject: subject, ClientID: r.client().ID(), Scope: what.scope, AuthorizationDetails: details,
 		Audience: h.audience(what.scope, grant), Confirmation: r.facts.Confirmation, ExpiresAt: r.now.Add(lifetime),
+		ClientEpoch: r.client().Epoch(),
 	}
 	if grant != nil {
 		content.GrantID = grant.ID

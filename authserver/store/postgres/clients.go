@@ -14,13 +14,14 @@ import (
 )
 
 const (
-	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at`
+	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at, epoch`
 
 	selectClient  = `SELECT ` + clientColumns + ` FROM clients WHERE client_id = $1`
 	selectClients = `SELECT ` + clientColumns + ` FROM clients WHERE client_id > $1 ORDER BY client_id LIMIT $2`
-	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (client_id) DO UPDATE SET generation = excluded.generation, revision = excluded.revision,
-			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at`
+			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at,
+			epoch = excluded.epoch`
 	deleteClient = `DELETE FROM clients WHERE client_id = $1`
 
 	selectClientRevision = `SELECT revision FROM client_revision`
@@ -85,7 +86,8 @@ func put(tx session, write store.ClientWrite, wanted store.ClientRecord) (record
 	if _, err := tx.exec(setClientRevision, wanted.Revision); err != nil {
 		return record, false, err
 	}
-	return wanted, stored == nil, writeClient(tx, wanted)
+	written := wanted.After(stored)
+	return written, stored == nil, writeClient(tx, written)
 }
 
 // storedClient is nil when there is no such client.
@@ -104,7 +106,7 @@ func writeClient(tx session, record store.ClientRecord) error {
 	}
 	clientID, owner := record.Metadata.ClientID, record.Owner
 	if _, err := tx.exec(putClient, clientID, owner.Installation, owner.Namespace, owner.Name,
-		record.Generation, record.Revision, record.ContentHash, string(metadata), column.Micros(record.UpdatedAt)); err != nil {
+		record.Generation, record.Revision, record.ContentHash, string(metadata), column.Micros(record.UpdatedAt), record.Epoch); err != nil {
 		return err
 	}
 	return writeOrigins(tx, record.Metadata)
@@ -158,7 +160,7 @@ func scanClient(scan func(columns ...any) error) (store.ClientRecord, error) {
 	var record store.ClientRecord
 	var metadata string
 	err := scan(&record.Owner.Installation, &record.Owner.Namespace, &record.Owner.Name, &record.Generation,
-		&record.Revision, &record.ContentHash, &metadata, column.Instant(&record.UpdatedAt))
+		&record.Revision, &record.ContentHash, &metadata, column.Instant(&record.UpdatedAt), &record.Epoch)
 	if err != nil {
 		return record, err
 	}

@@ -13,13 +13,14 @@ import (
 )
 
 const (
-	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at`
+	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at, epoch`
 
 	selectClient  = `SELECT ` + clientColumns + ` FROM clients WHERE client_id = ?`
 	selectClients = `SELECT ` + clientColumns + ` FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ?`
-	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (client_id) DO UPDATE SET generation = excluded.generation, revision = excluded.revision,
-			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at`
+			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at,
+			epoch = excluded.epoch`
 	deleteClient = `DELETE FROM clients WHERE client_id = ?`
 
 	selectClientRevision = `SELECT revision FROM client_revision`
@@ -61,7 +62,8 @@ func put(tx transaction, write store.ClientWrite, wanted store.ClientRecord) (re
 	if err := tx.row(nextClientRevision, []any{&wanted.Revision}); err != nil {
 		return record, false, err
 	}
-	return wanted, stored == nil, writeClient(tx, wanted)
+	written := wanted.After(stored)
+	return written, stored == nil, writeClient(tx, written)
 }
 
 // storedClient is nil when there is no such client.
@@ -80,7 +82,7 @@ func writeClient(tx transaction, record store.ClientRecord) error {
 	}
 	clientID, owner := record.Metadata.ClientID, record.Owner
 	if _, err := tx.exec(putClient, clientID, owner.Installation, owner.Namespace, owner.Name,
-		record.Generation, record.Revision, record.ContentHash, string(metadata), column.Micros(record.UpdatedAt)); err != nil {
+		record.Generation, record.Revision, record.ContentHash, string(metadata), column.Micros(record.UpdatedAt), record.Epoch); err != nil {
 		return err
 	}
 	return writeOrigins(tx, record.Metadata)
@@ -132,7 +134,7 @@ func scanClient(scan func(columns ...any) error) (store.ClientRecord, error) {
 	var record store.ClientRecord
 	var metadata []byte
 	err := scan(&record.Owner.Installation, &record.Owner.Namespace, &record.Owner.Name, &record.Generation,
-		&record.Revision, &record.ContentHash, &metadata, column.Instant(&record.UpdatedAt))
+		&record.Revision, &record.ContentHash, &metadata, column.Instant(&record.UpdatedAt), &record.Epoch)
 	if err != nil {
 		return record, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
 
@@ -54,5 +55,26 @@ func TestRecordsFromBeforeTheSubjectColumnAreFound(t *testing.T) {
 	}
 	if ended, err := s.EndSessionsOfSubject(t.Context(), subject, 10); err != nil || ended != 1 {
 		t.Errorf("ended %d sessions, %v", ended, err)
+	}
+}
+
+// A client from before epochs is in the first one until it is suspended: its
+// access tokens, which name none, stay good over the upgrade.
+func TestAClientFromBeforeEpochsIsInTheFirst(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	old := openSchema(t, path, 2)
+	_, err := old.ExecContext(t.Context(), `INSERT INTO clients VALUES ('web', 'i', 'n', 'o', 1, 1, 'hash', '{"client_id":"web"}', 0)`)
+	must(t, err)
+	must(t, old.Close())
+	s := openAt(t, path)
+	write := store.ClientWrite{Owner: registration.Owner{Installation: "i", Namespace: "n", Name: "o"}, Metadata: registration.Metadata{ClientID: "web"}, Now: now}
+	for _, test := range []struct{ suspended, first bool }{{false, true}, {true, false}, {false, false}} {
+		write.Generation++
+		write.Metadata.Suspended = &test.suspended
+		record, _, err := s.PutClient(t.Context(), write)
+		if err != nil || (record.Epoch == 0) != test.first {
+			t.Errorf("suspended %t: epoch %d, %v", test.suspended, record.Epoch, err)
+		}
 	}
 }

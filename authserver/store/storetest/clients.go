@@ -22,6 +22,7 @@ var clientClauses = []clause{
 	{"of concurrent creations one wins", concurrentCreation},
 	{"concurrent updates from one revision: one wins", concurrentUpdate},
 	{"revisions only grow, also over deletions", revisionsGrow},
+	{"registration and suspension begin an epoch, and nothing else does", epochs},
 	{"a thousand clients are listed by pages, in order", listPages},
 	{"a client without id is refused", withoutID},
 	{"an origin is listed while an active client lists it", originsListed},
@@ -38,6 +39,7 @@ func clientComesBack(c *contract) {
 	c.same(created, true)
 	c.same(record, store.ClientRecord{
 		Owner: owner, Generation: 7, Revision: record.Revision, ContentHash: hash, Metadata: write.Metadata, UpdatedAt: c.now,
+		Epoch: record.Revision,
 	})
 	read, err := c.store.Client(c.ctx, "bank.app")
 	c.succeeds(err)
@@ -45,6 +47,35 @@ func clientComesBack(c *contract) {
 	if read.UpdatedAt.Location() != time.UTC {
 		c.Errorf("the time is in %s, want UTC", read.UpdatedAt.Location())
 	}
+}
+
+func epochs(c *contract) {
+	generation := int64(1)
+	put := func(suspended bool) store.ClientRecord {
+		c.Helper()
+		generation++
+		write := c.write(c.client, generation)
+		write.Metadata.Suspended = &suspended
+		record, _, err := c.store.PutClient(c.ctx, write)
+		c.succeeds(err)
+		read, err := c.store.Client(c.ctx, c.client)
+		c.succeeds(err)
+		c.same(read, record)
+		return record
+	}
+	registered, err := c.store.Client(c.ctx, c.client)
+	c.succeeds(err)
+	c.same(registered.Epoch, registered.Revision)
+	c.same(put(false).Epoch, registered.Epoch)
+	suspended := put(true)
+	c.same(suspended.Epoch, suspended.Revision)
+	c.same(put(true).Epoch, suspended.Epoch)
+	c.same(put(false).Epoch, suspended.Epoch)
+	again := put(true)
+	c.same(again.Epoch, again.Revision)
+	c.succeeds(c.store.DeleteClient(c.ctx, c.client, owner, c.now))
+	anew := put(false)
+	c.same(anew.Epoch, anew.Revision)
 }
 
 func unknownClient(c *contract) {
