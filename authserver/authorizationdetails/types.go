@@ -150,24 +150,5 @@ func compile(text []byte) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("it does not compile: %w", err)
 	}
-	return schema, fit(schema)
-}
-
-// draft is the only one that is taken: another draft's keywords would be ignored.
-const draft = 2020
-
-// fit refuses schemas that would let pass what RFC 9396, 5 forbids.
-func fit(schema *jsonschema.Schema) error {
-	if schema.DraftVersion != draft {
-		return errors.New("its $schema is not that of draft 2020-12: https://json-schema.org/draft/2020-12/schema")
-	}
-	if !slices.ContainsFunc(withReferences(schema), refusesUnknownMembers) {
-		return errors.New("it lets unknown members pass, which RFC 9396, 5 forbids: write additionalProperties (or unevaluatedProperties) false")
-	}
-	return nil
-}
-
-func refusesUnknownMembers(schema *jsonschema.Schema) bool {
-	unevaluated := schema.UnevaluatedProperties
-	return schema.AdditionalProperties == false || unevaluated != nil && unevaluated.Bool != nil && !*unevaluated.Bool
+	return schema, requireClosed(schema)
 }

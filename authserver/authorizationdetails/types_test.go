@@ -19,7 +19,7 @@ const paymentSchema = `{
   },
   "required": ["type", "amount"],
   "additionalProperties": false,
-  "$defs": {"payee": {"type": "object", "properties": {"iban": {"title": "IBAN", "type": "string"}}}}
+  "$defs": {"payee": {"type": "object", "properties": {"iban": {"title": "IBAN", "type": "string"}}, "additionalProperties": false}}
 }`
 
 func write(t testing.TB, text string) string {
@@ -64,7 +64,7 @@ func TestDeclaredTypesAreNamedAndDescribed(t *testing.T) {
 func TestTitleInASchemaOfArraysOfItself(t *testing.T) {
 	t.Parallel()
 	types, err := load(t, `{"type":"object","properties":{"type":{"type":"string"},"tree":{"$ref":"#/$defs/tree"}},"additionalProperties":false,
-		"$defs":{"tree":{"type":["array","object"],"items":{"$ref":"#/$defs/tree"},"patternProperties":{"^x":{"type":"string"}}}}}`)
+		"$defs":{"tree":{"type":["array","object"],"items":{"$ref":"#/$defs/tree"},"patternProperties":{"^x":{"type":"string"}},"additionalProperties":false}}}`)
 	if err != nil {
 		t.Fatal(err)
 	}

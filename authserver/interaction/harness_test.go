@@ -414,8 +414,10 @@ const paymentSchema = `{
   "type": "object",
   "properties": {
     "type": true,
-    "instructedAmount": {"title": "Amount"},
-    "creditorAccount": {"title": "Account", "properties": {"iban": {"title": "IBAN"}}}
+    "instructedAmount": {"title": "Amount", "type": "object", "additionalProperties": false},
+    "creditorAccount": {
+      "title": "Account", "type": "object", "properties": {"iban": {"title": "IBAN", "type": "string"}}, "additionalProperties": false
+    }
   },
   "additionalProperties": false
 }`
