@@ -30,6 +30,7 @@ type settings struct {
 	leaderElection          bool
 	leaderElectionNamespace string
 	logLevel                slog.Level
+	version                 bool // say which build this is, and end
 }
 
 // parseFlags reads the program's arguments without its name. The usage goes to
@@ -51,8 +52,9 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.BoolVar(&s.leaderElection, "leader-elect", false, "let one replica at a time reconcile")
 	set.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the leader's lease (default: the operator's own)")
 	set.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "what to log, as JSON to standard error: DEBUG, INFO, WARN or ERROR")
-	if err := set.Parse(arguments); err != nil {
-		return settings{}, err
+	set.BoolVar(&s.version, "version", false, "say which build this is, and end")
+	if err := set.Parse(arguments); err != nil || s.version {
+		return s, err
 	}
 	if set.NArg() > 0 {
 		return settings{}, fmt.Errorf("unexpected argument %q: everything is a flag; see --help", set.Arg(0))

@@ -79,3 +79,11 @@ func TestNamespacesAreCachedAlone(t *testing.T) {
 		t.Error("without namespaces, all of them are to be cached")
 	}
 }
+
+func TestVersionNeedsNoOtherFlag(t *testing.T) {
+	t.Parallel()
+	settings, err := parseFlags([]string{"--version"}, io.Discard)
+	if err != nil || !settings.version {
+		t.Errorf("%v, version asked for: %v", err, settings.version)
+	}
+}

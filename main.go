@@ -27,6 +27,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/registrar"
 	"github.com/fapi-operator/fapi-operator/controllers"
+	"github.com/fapi-operator/fapi-operator/version"
 	"github.com/fapi-operator/fapi-operator/webhook"
 )
 
@@ -41,6 +42,9 @@ func main() {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "operator:", err)
 		os.Exit(2)
+	case settings.version:
+		fmt.Println(version.Line("operator"))
+		return
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: settings.logLevel})))
 	if err := run(ctrl.SetupSignalHandler(), settings); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/config"
 	"github.com/fapi-operator/fapi-operator/authserver/server"
+	"github.com/fapi-operator/fapi-operator/version"
 )
 
 func main() {
@@ -33,6 +34,9 @@ func run(ctx context.Context, arguments []string) error {
 	flags, err := config.ParseFlags(arguments, os.Stderr)
 	if err != nil {
 		return err
+	}
+	if flags.Version {
+		return tell(os.Stdout, "%s", version.Line("authserver"))
 	}
 	settings, err := config.Load(flags.File)
 	if err != nil {

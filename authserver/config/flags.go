@@ -13,10 +13,14 @@ type Flags struct {
 	File string
 	// CheckOnly ends the program once the configuration has been judged (--check-config).
 	CheckOnly bool
+	// Version asks which build this is (--version); nothing else is stated then.
+	Version bool
 }
 
 const usage = `authserver --config FILE [--check-config]
     serves as the file says, or judges the file and what it names, then ends
+authserver --version
+    says which build this is
 authserver hash-password
     reads a password from standard input and writes its hash for the users' file
 authserver generate-key-encryption-key
@@ -44,6 +48,7 @@ func ParseFlags(arguments []string, output io.Writer) (Flags, error) {
 	set.SetOutput(output)
 	set.StringVar(&flags.File, "config", "", "the configuration `FILE` (YAML); required")
 	set.BoolVar(&flags.CheckOnly, "check-config", false, "judge the configuration and the files that it names, then end")
+	set.BoolVar(&flags.Version, "version", false, "say which build this is, and end")
 	set.Usage = func() {
 		_, _ = io.WriteString(output, usage) // Nobody is left to be told.
 		set.PrintDefaults()
@@ -51,8 +56,11 @@ func ParseFlags(arguments []string, output io.Writer) (Flags, error) {
 	if err := set.Parse(arguments); err != nil {
 		return Flags{}, err
 	}
+	if flags.Version {
+		return Flags{Version: true}, nil
+	}
 	if set.NArg() > 0 {
-		return Flags{}, fmt.Errorf("unexpected argument %q: everything but --config and --check-config is in the file", set.Arg(0))
+		return Flags{}, fmt.Errorf("unexpected argument %q: everything but --config, --check-config and --version is in the file", set.Arg(0))
 	}
 	if flags.File == "" {
 		return Flags{}, errors.New("--config FILE is missing: name the configuration file")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,5 +136,12 @@ func TestTheLogFollowsItsSettings(t *testing.T) {
 	log.Warn("shown")
 	if text := output.String(); strings.Contains(text, "hidden") || !strings.Contains(text, "msg=shown") {
 		t.Errorf("logged %q", text)
+	}
+}
+
+func TestVersionNeedsNoFile(t *testing.T) {
+	t.Parallel()
+	if got, err := ParseFlags([]string{"--version"}, io.Discard); err != nil || !got.Version {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
