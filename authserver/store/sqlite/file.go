@@ -75,6 +75,7 @@ func dataSource(path string, pragmas ...string) string {
 		"busy_timeout(10000)", // milliseconds; only a backup tool can make us wait
 		"foreign_keys(1)",
 		"trusted_schema(0)",
+		"temp_store(2)", // memory: beside the database's own folder, all may be read-only (https://www.sqlite.org/tempfiles.html)
 		"cache_size(-" + strconv.Itoa(cacheKiB) + ")",
 	}, pragmas...)}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()

@@ -38,7 +38,7 @@ func TestOpenMakesAPrivateFile(t *testing.T) {
 func TestConnectionsAreDurableAndStrict(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "trusted_schema": "0"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "trusted_schema": "0", "temp_store": "2"} {
 		var got string
 		if err := s.writer.tx.row("PRAGMA "+pragma, []any{&got}); err != nil || got != want {
 			t.Errorf("the writer's %s is %q (%v), want %q", pragma, got, err, want)
