@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-TOOL := CGO_ENABLED=0 go tool -modfile=hack/tools/go.mod
+TOOL := CGO_ENABLED=0 go tool -modfile=$(CURDIR)/hack/tools/go.mod
 
 .PHONY: help
 help: ## List what can be done
@@ -13,9 +13,14 @@ build: ## Build the operator and the authorization server into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/operator .
 	CGO_ENABLED=0 go build -trimpath -o bin/authserver ./authserver
 
+.PHONY: images
+images: ## Make both programs' images for amd64 and arm64, as archives in bin/images/; no container engine is needed
+	@CGO_ENABLED=0 go -C hack/image run . pack $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG)) $(CURDIR)/bin/images
+
 .PHONY: test
 test: prerequisites controlplane interop ## Run every test, with the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
+	CGO_ENABLED=0 go -C hack/image test -timeout 20m .
 
 .PHONY: test-faults
 test-faults: prerequisites ## Kill the server hundreds of times under load (KILLS of each kind), and count what is lost: nothing
@@ -34,6 +39,7 @@ verify: ## Check generated files, formatting, lint, module files and import wall
 	hack/verify-generated
 	hack/verify-walls
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
+	cd hack/image && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
 
 .PHONY: generate
 generate: ## Write generated files: deepcopy, CRD, RBAC, webhook configuration, rule table
