@@ -61,8 +61,8 @@ func backup(ctx context.Context, arguments []string, _ io.Reader, output io.Writ
 	if *to == "" {
 		return errors.New("backup: --to FILE is missing: name the file to make")
 	}
-	if err := requireSQLite("backup", settings); err != nil {
-		return err
+	if settings.Store.Postgres != nil {
+		return errors.New("backup: the state is in PostgreSQL, which is backed up while the servers run by tools of its own: pg_basebackup with the write-ahead log, or pg_dump (docs/store.md)")
 	}
 	from := settings.Store.SQLite.Path
 	if err := createOnce(*to, func(unnamed string) error { return sqlite.Backup(ctx, from, unnamed) }); err != nil {
@@ -72,29 +72,13 @@ func backup(ctx context.Context, arguments []string, _ io.Reader, output io.Writ
 }
 
 // migrate brings the store's schema up to date and ends, as a start of the server
-// would. No server may be at work on it.
+// would. A SQLite file must have no server at work on it; PostgreSQL may have
+// servers of the version before.
 func migrate(ctx context.Context, arguments []string, _ io.Reader, output io.Writer) error {
 	settings, err := settingsOf(newFlags("migrate"), arguments)
 	if err != nil {
 		return err
 	}
-	if settings.Store.Postgres != nil {
-		return migratePostgres(ctx, settings, output)
-	}
-	path := settings.Store.SQLite.Path
-	opened, err := sqlite.Open(ctx, path)
-	if err != nil {
-		return err
-	}
-	version, _, err := opened.SchemaVersion(ctx)
-	if err := errors.Join(err, opened.Close()); err != nil {
-		return err
-	}
-	return tell(output, "%s has schema version %d", path, version)
-}
-
-// migratePostgres also serves beside running servers of the version before.
-func migratePostgres(ctx context.Context, settings config.Config, output io.Writer) error {
 	opened, err := server.OpenStore(ctx, settings.Store)
 	if err != nil {
 		return err
@@ -102,64 +86,64 @@ func migratePostgres(ctx context.Context, settings config.Config, output io.Writ
 	if err := opened.Close(); err != nil {
 		return err
 	}
-	return tell(output, "the database %s has the newest schema", settings.Store.Postgres.Database)
+	return examine(ctx, settings, func(kept store.Examined) error { return tellSchema(ctx, kept, settings.Store, output) })
 }
 
-// requireSQLite says what to do instead where the state is in PostgreSQL.
-func requireSQLite(command string, settings config.Config) error {
-	if settings.Store.Postgres == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: the state is in PostgreSQL, and this command reads SQLite files; use the database's own tools (docs/store.md)", command)
-}
-
-// checkStore reads the whole store, also beside the server, and tells everything
-// that is wrong with it.
+// checkStore reads the store, also beside servers, and tells everything that is
+// wrong with it.
 func checkStore(ctx context.Context, arguments []string, _ io.Reader, output io.Writer) error {
-	return reading(ctx, "check", arguments, func(settings config.Config, kept *sqlite.Store) error {
+	settings, err := settingsOf(newFlags("check"), arguments)
+	if err != nil {
+		return err
+	}
+	return examine(ctx, settings, func(kept store.Examined) error {
 		return errors.Join(
-			tellSchema(ctx, kept, settings.Store.SQLite.Path, output),
-			tellIntegrity(ctx, kept, output),
+			tellSchema(ctx, kept, settings.Store, output),
+			tellIntegrity(ctx, kept, settings.Store, output),
 			tellKeys(ctx, kept, settings.KeyEncryptionKeyFile, output),
 		)
 	})
 }
 
-// reading runs a command on the store of its configuration, which is only read.
-func reading(ctx context.Context, name string, arguments []string, do func(config.Config, *sqlite.Store) error) error {
-	settings, err := settingsOf(newFlags(name), arguments)
+// examine opens the store of the configuration to be read.
+func examine(ctx context.Context, settings config.Config, do func(kept store.Examined) error) error {
+	kept, err := server.ExamineStore(ctx, settings.Store)
 	if err != nil {
 		return err
 	}
-	if err := requireSQLite(name, settings); err != nil {
-		return err
-	}
-	kept, err := sqlite.OpenReadOnly(ctx, settings.Store.SQLite.Path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(settings, kept), kept.Close())
+	return errors.Join(do(kept), kept.Close())
 }
 
-func tellSchema(ctx context.Context, kept *sqlite.Store, path string, output io.Writer) error {
+func tellSchema(ctx context.Context, kept store.Examined, settings config.Store, output io.Writer) error {
 	version, known, err := kept.SchemaVersion(ctx)
 	if err != nil {
 		return err
 	}
 	if version < known {
-		return tell(output, "%s has schema version %d; migrate, or the next start of this server, brings it to %d", path, version, known)
+		return tell(output, "%s has schema version %d; migrate, or the next start of this server, brings it to %d", nameOf(settings), version, known)
 	}
-	return tell(output, "%s has schema version %d, the newest", path, version)
+	return tell(output, "%s has schema version %d, the newest", nameOf(settings), version)
 }
 
-func tellIntegrity(ctx context.Context, kept *sqlite.Store, output io.Writer) error {
+func nameOf(settings config.Store) string {
+	if settings.Postgres != nil {
+		return "the database " + settings.Postgres.Database
+	}
+	return settings.SQLite.Path
+}
+
+// tellIntegrity says no more than was looked at.
+func tellIntegrity(ctx context.Context, kept store.Examined, settings config.Store, output io.Writer) error {
 	if err := kept.CheckIntegrity(ctx); err != nil {
 		return err
+	}
+	if settings.Postgres != nil {
+		return tell(output, "its keys and indexes are in force, and no record hangs on one that is gone; whether pages are sound, pg_amcheck tells")
 	}
 	return tell(output, "the database is sound")
 }
 
-func tellKeys(ctx context.Context, kept store.ServerKeys, file string, output io.Writer) error {
+func tellKeys(ctx context.Context, kept store.Examined, file string, output io.Writer) error {
 	encryption, err := keys.ReadKeyEncryptionKeys(file)
 	if err != nil {
 		return err
@@ -177,7 +161,11 @@ const clientPage = 200
 // checkClients tells which registered clients the rule book of today refuses, and
 // why. It may be run beside the server, with the program that is to replace it.
 func checkClients(ctx context.Context, arguments []string, _ io.Reader, output io.Writer) error {
-	return reading(ctx, "check-clients", arguments, func(settings config.Config, kept *sqlite.Store) error {
+	settings, err := settingsOf(newFlags("check-clients"), arguments)
+	if err != nil {
+		return err
+	}
+	return examine(ctx, settings, func(kept store.Examined) error {
 		checked, refused, err := judgeClients(ctx, kept, settings.Limits(), output)
 		if err != nil {
 			return err
@@ -189,7 +177,7 @@ func checkClients(ctx context.Context, arguments []string, _ io.Reader, output i
 	})
 }
 
-func judgeClients(ctx context.Context, kept store.Clients, limits fapi.Limits, output io.Writer) (checked, refused int, err error) {
+func judgeClients(ctx context.Context, kept store.Examined, limits fapi.Limits, output io.Writer) (checked, refused int, err error) {
 	after := ""
 	for {
 		page, err := kept.ListClients(ctx, after, clientPage)

@@ -136,17 +136,37 @@ func TestMigrateMakesAndKeepsTheSchema(t *testing.T) {
 	t.Cleanup(server.Stop)
 }
 
-// Where the state is in PostgreSQL, migrate works, and what reads files says so.
+// Where the state is in PostgreSQL every command serves beside running servers,
+// but for backup, which names the database's own tools.
 func TestCommandsOnPostgreSQL(t *testing.T) {
 	t.Parallel()
-	server := fapitest.PrepareOn(t, pgcluster.New(t))
-	for range 2 {
-		authserver(t, "migrate", "--config", server.ConfigFile).wants(t, 0, "newest schema")
-	}
+	database := pgcluster.New(t)
+	server := fapitest.PrepareOn(t, database)
 	for _, command := range []string{"check", "check-clients"} {
-		authserver(t, command, "--config", server.ConfigFile).wants(t, 1, command+": the state is in PostgreSQL", "docs/store.md")
+		authserver(t, command, "--config", server.ConfigFile).wants(t, 1, "no tables of this server")
 	}
-	authserver(t, "backup", "--config", server.ConfigFile, "--to", beside(server, "copy.db")).wants(t, 1, "backup: the state is in PostgreSQL")
+	for range 2 {
+		authserver(t, "migrate", "--config", server.ConfigFile).wants(t, 0, "the database "+database.Name+" has schema version", "the newest")
+	}
+	server.Start(t)
+	t.Cleanup(server.Stop)
+	authserver(t, "check", "--config", server.ConfigFile).wants(t, 0,
+		"the newest", "in force", "pg_amcheck", "opens every one of the", "server keys")
+	authserver(t, "backup", "--config", server.ConfigFile, "--to", beside(server, "copy.db")).wants(t, 1,
+		"backup: the state is in PostgreSQL", "pg_basebackup", "pg_dump", "docs/store.md")
+	clientsAreJudged(t, server)
+}
+
+func TestCheckFindsOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	database := pgcluster.New(t)
+	server := fapitest.StartServerOn(t, database)
+	database.Exec(t, "ALTER TABLE codes DISABLE TRIGGER ALL")
+	write(t, beside(server, "key-encryption-key"), []byte(keys.GenerateKeyEncryptionKey()+"\n"))
+	authserver(t, "check", "--config", server.ConfigFile).wants(t, 1,
+		"the newest", "codes has no foreign key in force", "open server key", "put that key back")
+	database.Exec(t, "UPDATE authserver_schema_version SET version_id = version_id + 900")
+	authserver(t, "check", "--config", server.ConfigFile).wants(t, 1, "newer version of the server")
 }
 
 func TestCheckBesideTheServer(t *testing.T) {
@@ -194,7 +214,11 @@ func TestCheckFinds(t *testing.T) {
 // server that still serves it.
 func TestClientsThatTodaysRulesRefuseAreNamed(t *testing.T) {
 	t.Parallel()
-	server := fapitest.StartServer(t)
+	clientsAreJudged(t, fapitest.StartServer(t))
+}
+
+func clientsAreJudged(t *testing.T, server *fapitest.Server) {
+	t.Helper()
 	server.Register(t, "bank.shop", dpopClient)
 	slow := dpopClient
 	slow.Change = func(metadata *registration.Metadata) { metadata.AccessTokenLifetime = new(int64(3600)) }

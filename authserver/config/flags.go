@@ -28,15 +28,15 @@ authserver generate-key-encryption-key
 authserver create-key-encryption-key FILE
     makes that file with a fresh key, unless it exists
 authserver check --config FILE
-    reads the whole store, and opens every server key
+    tells the store's schema version, whether it is sound, and whether every server key opens
 authserver check-clients --config FILE
     lists the registered clients that this version's rules refuse; fails if there are any
 authserver backup --config FILE --to FILE
-    copies the store to a new file
+    copies a store in SQLite to a new file
 authserver migrate --config FILE
-    brings the store's schema up to date, as a start does; no server may be running
+    brings the store's schema up to date, as a start does; no server may be running on a SQLite file
 
-check, check-clients and backup may run beside the server.
+check, check-clients and backup may run beside the server, and change nothing in the store.
 
 `
 

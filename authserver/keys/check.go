@@ -10,7 +10,7 @@ import (
 
 // Check opens every key of the store, makes and changes none, and tells how many
 // there are. Its error names each key that does not open.
-func Check(ctx context.Context, kept store.ServerKeys, keyEncryptionKeys KeyEncryptionKeys) (int, error) {
+func Check(ctx context.Context, kept store.Examined, keyEncryptionKeys KeyEncryptionKeys) (int, error) {
 	rows, err := kept.ServerKeys(ctx)
 	if err != nil {
 		return 0, err

@@ -59,14 +59,26 @@ func New(ctx context.Context, cfg config.Config, now func() time.Time, log *slog
 
 // OpenStore opens the configured store, and first brings its schema up to date.
 func OpenStore(ctx context.Context, settings config.Store) (store.Store, error) {
-	if p := settings.Postgres; p != nil {
-		return postgres.Open(ctx, postgres.Settings{
-			Hosts: p.Hosts, Database: p.Database, User: p.User, PasswordFile: p.PasswordFile,
-			CAFile: p.TLS.CAFile, CertificateFile: p.TLS.CertificateFile, KeyFile: p.TLS.KeyFile,
-			MaxConnections: p.MaxConnections,
-		})
+	if settings.Postgres != nil {
+		return postgres.Open(ctx, postgresSettings(*settings.Postgres))
 	}
 	return sqlite.Open(ctx, settings.SQLite.Path)
+}
+
+// ExamineStore opens the configured store to be read, also beside servers.
+func ExamineStore(ctx context.Context, settings config.Store) (store.Examined, error) {
+	if settings.Postgres != nil {
+		return postgres.OpenReadOnly(ctx, postgresSettings(*settings.Postgres))
+	}
+	return sqlite.OpenReadOnly(ctx, settings.SQLite.Path)
+}
+
+func postgresSettings(p config.Postgres) postgres.Settings {
+	return postgres.Settings{
+		Hosts: p.Hosts, Database: p.Database, User: p.User, PasswordFile: p.PasswordFile,
+		CAFile: p.TLS.CAFile, CertificateFile: p.TLS.CertificateFile, KeyFile: p.TLS.KeyFile,
+		MaxConnections: p.MaxConnections,
+	}
 }
 
 func (s *Server) assemble(ctx context.Context) error {

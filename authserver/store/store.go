@@ -34,6 +34,22 @@ type Store interface {
 	Close() error
 }
 
+// Examined is a store that was opened to be read, beside the servers that are at
+// work on it. Nothing in it is changed, its schema included.
+type Examined interface {
+	// SchemaVersion gives the version of the schema, and the newest that this
+	// program knows. A backend opens no schema that is newer.
+	SchemaVersion(ctx context.Context) (version, known int64, err error)
+	// CheckIntegrity tells what is wrong with what is kept, as far as the backend
+	// can see; each says how far that is.
+	CheckIntegrity(ctx context.Context) error
+	// ServerKeys is ServerKeys.ServerKeys.
+	ServerKeys(ctx context.Context) ([]ServerKey, error)
+	// ListClients is Clients.ListClients.
+	ListClients(ctx context.Context, after string, limit int) ([]ClientRecord, error)
+	Close() error
+}
+
 // PushedRequests keeps pushed authorization requests (RFC 9126).
 type PushedRequests interface {
 	// PushRequest keeps a request until its expiry. ErrAlreadyExists when the

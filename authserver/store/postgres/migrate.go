@@ -72,20 +72,27 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("load migrations: %w", err)
 	}
-	current, known, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read its schema version: %w", err)
-	}
-	if current > known {
-		return fmt.Errorf("schema version %d, known up to %d: %w", current, known, ErrNewerSchema)
-	}
-	if current == known {
-		return nil
+	current, known, err := schemaVersions(ctx, provider)
+	if err != nil || current == known {
+		return err
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("migrate its schema: %w", err)
 	}
 	return nil
+}
+
+// schemaVersions gives the database's version and the newest that is known;
+// ErrNewerSchema when the database is beyond that.
+func schemaVersions(ctx context.Context, provider *goose.Provider) (current, known int64, err error) {
+	current, known, err = provider.GetVersions(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read its schema version: %w", err)
+	}
+	if current > known {
+		return current, known, fmt.Errorf("schema version %d, known up to %d: %w", current, known, ErrNewerSchema)
+	}
+	return current, known, nil
 }
 
 // newProvider locks with a row that has a lease: of replicas that start at the

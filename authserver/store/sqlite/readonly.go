@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
+
+var _ store.Examined = (*Store)(nil)
 
 var (
 	// ErrReadOnly means that the database was opened to be read.

@@ -33,6 +33,9 @@ import (
 // startTime bounds the start, the recovery from a crash included.
 const startTime = time.Minute
 
+// pollInterval is the time between two questions whether a condition holds.
+const pollInterval = 10 * time.Millisecond
+
 // User is the one user of every database: its owner.
 const User = "authserver"
 
@@ -235,6 +238,44 @@ func (c *Cluster) exec(t testing.TB, database string, statements []string) {
 	for _, statement := range statements {
 		if _, err := connection.Exec(t.Context(), statement); err != nil {
 			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// Texts asks the database as the superuser, and gives the one text column of every row.
+func (d *Database) Texts(t testing.TB, query string) []string {
+	t.Helper()
+	connection, err := pgx.Connect(t.Context(), d.url(d.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = connection.Close(context.WithoutCancel(t.Context())) }() // The answer has come.
+	rows, err := connection.Query(t.Context(), query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	texts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return texts
+}
+
+// Await asks the database as the superuser until the condition, a boolean query, holds.
+func (d *Database) Await(t testing.TB, condition string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTime)
+	defer cancel()
+	connection, err := pgx.Connect(ctx, d.url(d.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }() // The answer has come.
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	for holds := false; !holds; <-poll.C {
+		if err := connection.QueryRow(ctx, condition).Scan(&holds); err != nil {
+			t.Fatalf("wait until %s: %v", condition, err)
 		}
 	}
 }
