@@ -12,9 +12,9 @@
 // fail-over of a primary costs a request time, and never gives a wrong answer.
 //
 // Durability: a call that has returned is as durable as the database makes a
-// commit. Open refuses synchronous_commit=off, under which a code that was
-// redeemed could come back. The same happens when a standby that lags behind is
-// promoted: let at least one standby be synchronous (docs/store.md).
+// commit. Open refuses synchronous_commit=off, and local where there are synchronous
+// standbys: a code that was redeemed could come back. The same happens when a standby
+// that lags behind is promoted: let at least one standby be synchronous (docs/store.md).
 //
 // Statements are prepared once for each connection. PgBouncer serves in session
 // mode; its transaction mode needs max_prepared_statements > 0 (1.21 and later),

@@ -49,17 +49,23 @@ func prepare(ctx context.Context, config *pgx.ConnConfig) (err error) {
 	return migrate(ctx, db)
 }
 
+// durability asks what an acknowledged commit has reached. Databases that only
+// speak the protocol need not know of standbys.
+const durability = `SELECT current_setting('synchronous_commit'), coalesce(current_setting('synchronous_standby_names', TRUE), ''),
+	current_setting('server_encoding')`
+
 // check refuses a database that would lose what it has acknowledged, or change text.
 func check(ctx context.Context, db *sql.DB) error {
-	var commit, encoding string
-	if err := db.QueryRowContext(ctx, "SHOW synchronous_commit").Scan(&commit); err != nil {
+	var commit, standbys, encoding string
+	if err := db.QueryRowContext(ctx, durability).Scan(&commit, &standbys, &encoding); err != nil {
 		return fmt.Errorf("connect: %w", err)
-	}
-	if err := db.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
-		return fmt.Errorf("read its encoding: %w", err)
 	}
 	if commit == "off" {
 		return fmt.Errorf("%w: synchronous_commit is off, so that a code which was redeemed could come back; set it to on for this role", ErrUnfit)
+	}
+	if commit == "local" && standbys != "" {
+		return fmt.Errorf("%w: synchronous_commit is local, so that a commit does not wait for the synchronous standbys (%s), and a code which was redeemed "+
+			"could come back when one of them takes over; set it to on for this role", ErrUnfit, standbys)
 	}
 	if encoding != "UTF8" {
 		return fmt.Errorf("%w: its encoding is %s; create it with ENCODING 'UTF8'", ErrUnfit, encoding)

@@ -107,6 +107,27 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// A commit that does not wait for the synchronous standby is as good as any where
+// there is none, and not where there is one.
+func TestLocalCommitsAndSynchronousStandbys(t *testing.T) {
+	t.Parallel()
+	cluster := pgcluster.Start(t, pgcluster.Forgetful)
+	database := cluster.Database(t)
+	database.Exec(t, "ALTER DATABASE "+database.Name+" SET synchronous_commit = local")
+	must(t, openWith(t, settingsOf(database)).Close())
+
+	database.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = 'standby'", "SELECT pg_reload_conf()")
+	database.Await(t, "SELECT current_setting('synchronous_standby_names') = 'standby'")
+	opened, err := Open(t.Context(), settingsOf(database))
+	if err == nil {
+		must(t, opened.Close())
+	}
+	if !errors.Is(err, ErrUnfit) || !strings.Contains(err.Error(), "(standby)") {
+		t.Errorf("got %v", err)
+	}
+	t.Log(err)
+}
+
 // The environment of libpq does not change where the server connects, nor how.
 func TestTheEnvironmentIsIgnored(t *testing.T) {
 	settings := overTLS(pgcluster.New(t))
