@@ -229,14 +229,25 @@ func digestOf(name any) oauth.Digest { return oauth.SecretFrom(fmt.Sprint(name))
 // completeGrant takes the names' request to its grant and code.
 func completeGrant(t testing.TB, s *Store, id string) {
 	t.Helper()
+	must(t, tryGrant(t.Context(), s, id))
+}
+
+// tryGrant ends at the first step that fails.
+func tryGrant(ctx context.Context, s *Store, id string) error {
 	request := store.AuthorizationRequest{ClientID: "web", State: "af0ifjsldkj"}
 	uri, visit := digestOf("uri "+id), digestOf("visit "+id)
-	must(t, s.PushRequest(t.Context(), store.PushedRequest{URI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}))
-	must(t, s.BeginInteraction(t.Context(), store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}, nil))
-	must(t, s.AuthenticateInteraction(t.Context(), visit, store.Authentication{Subject: "alice"}, now))
-	must(t, s.CompleteAuthorization(t.Context(), visit,
+	if err := s.PushRequest(ctx, store.PushedRequest{URI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}); err != nil {
+		return err
+	}
+	if err := s.BeginInteraction(ctx, store.Interaction{ID: visit, RequestURI: uri, Request: request, ExpiresAt: now.Add(time.Minute)}, nil); err != nil {
+		return err
+	}
+	if err := s.AuthenticateInteraction(ctx, visit, store.Authentication{Subject: "alice"}, now); err != nil {
+		return err
+	}
+	return s.CompleteAuthorization(ctx, visit,
 		store.Grant{ID: id, Request: request, CreatedAt: now, ExpiresAt: now.Add(time.Hour)},
-		store.Code{Digest: digestOf("code " + id), GrantID: id, ClientID: "web", ExpiresAt: now.Add(time.Minute)}, now))
+		store.Code{Digest: digestOf("code " + id), GrantID: id, ClientID: "web", ExpiresAt: now.Add(time.Minute)}, now)
 }
 
 func refreshOf(id string) *store.RefreshToken {

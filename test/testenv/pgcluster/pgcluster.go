@@ -59,11 +59,12 @@ type Cluster struct {
 	// Password is in PasswordFile.
 	Password string
 
-	data     string
-	programs string
-	account  *account
-	process  *process.Process
-	created  atomic.Int64
+	durability Durability
+	data       string
+	programs   string
+	account    *account
+	process    *process.Process
+	created    atomic.Int64
 }
 
 // Database is a database of a cluster, and empty at first.
@@ -120,7 +121,10 @@ func Start(t testing.TB, durability Durability) *Cluster {
 
 func start(t testing.TB, durability Durability) *Cluster {
 	t.Helper()
-	c, err := prepare(t, durability)
+	c, err := prepare(t, durability, oauth.NewSecret().Reveal())
+	if err == nil {
+		err = c.initialize()
+	}
 	if err == nil {
 		err = c.run(t.Context())
 	}
@@ -130,10 +134,10 @@ func start(t testing.TB, durability Durability) *Cluster {
 	return c
 }
 
-// prepare makes the cluster's files.
-func prepare(t testing.TB, durability Durability) (_ *Cluster, err error) {
+// prepare makes the cluster's files, but for its data.
+func prepare(t testing.TB, durability Durability, password string) (_ *Cluster, err error) {
 	t.Helper()
-	c := &Cluster{Password: oauth.NewSecret().Reveal()}
+	c := &Cluster{Password: password, durability: durability}
 	if c.programs, err = findPrograms(); err != nil {
 		return nil, err
 	}
@@ -151,18 +155,26 @@ func prepare(t testing.TB, durability Durability) (_ *Cluster, err error) {
 	c.CAFile = testca.WriteFile(t, c.Directory, "ca.crt", authority.PEM())
 	c.PasswordFile = testca.WriteFile(t, c.Directory, "password", []byte(c.Password+"\n"))
 	c.data = filepath.Join(c.Directory, "data")
-	if err := c.account.own(c.Directory, "tls.crt", "tls.key", "ca.crt", "password"); err != nil {
-		return nil, err
-	}
-	if err := c.command("initdb", "--pgdata", c.data, "--username", User, "--pwfile", c.PasswordFile,
-		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"); err != nil {
-		return nil, err
-	}
-	return c, os.WriteFile(filepath.Join(c.data, "postgresql.auto.conf"), c.settings(durability), 0o600)
+	return c, c.account.own(c.Directory, "tls.crt", "tls.key", "ca.crt", "password")
 }
 
-func (c *Cluster) settings(durability Durability) []byte {
-	return fmt.Appendf(nil, `
+// initialize makes the data of a cluster that is new.
+func (c *Cluster) initialize() error {
+	if err := c.command("initdb", "--pgdata", c.data, "--username", User, "--pwfile", c.PasswordFile,
+		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"); err != nil {
+		return err
+	}
+	return c.configure()
+}
+
+// configure adds to the settings; of a setting that is there already the last counts.
+func (c *Cluster) configure() (err error) {
+	file, err := os.OpenFile(filepath.Join(c.data, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	_, err = fmt.Fprintf(file, `
 listen_addresses = '127.0.0.1'
 port = %[2]d
 unix_socket_directories = '%[1]s'
@@ -173,7 +185,8 @@ max_connections = 500
 shared_buffers = 128MB
 fsync = %[3]s
 full_page_writes = %[3]s
-`, c.Directory, c.Port, durability)
+`, c.Directory, c.Port, c.durability)
+	return err
 }
 
 // run starts the server and waits until it takes connections.
