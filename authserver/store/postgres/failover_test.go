@@ -25,8 +25,8 @@ const (
 func TestASynchronousStandbyTakesOver(t *testing.T) {
 	t.Parallel()
 	primary := pgcluster.Start(t, pgcluster.Durable)
+	settings := settingsOf(primary.Database(t)) // The standby is copied with it.
 	standby := primary.Standby(t)
-	settings := settingsOf(primary.Database(t))
 	settings.Hosts = []string{standby.Socket(), primary.Socket()}
 	replicas := []*Store{openWith(t, settings), openWith(t, settings)}
 	registerClient(t, replicas[0])
@@ -55,6 +55,34 @@ func longestPause(flows []flow) (longest time.Duration) {
 		longest = max(longest, f.ended.Sub(flows[i].ended))
 	}
 	return longest
+}
+
+// TestARevocationThatNoStandbyHas: while the synchronous standby is away no commit
+// is acknowledged, nor is what only repeats one: a caller who tries again must not
+// be told that the grant is revoked, since the standby would bring it back.
+func TestARevocationThatNoStandbyHas(t *testing.T) {
+	t.Parallel()
+	primary := pgcluster.Start(t, pgcluster.Durable)
+	standby := primary.Standby(t)
+	settings := settingsOf(primary.Database(t))
+	settings.Hosts = append(settings.Hosts, standby.Socket())
+	s := openWith(t, settings)
+	registerClient(t, s)
+	completeGrant(t, s, "grant")
+
+	standby.Crash(t)
+	for try := range 2 {
+		if err := s.RevokeGrant(t.Context(), "grant", now); err == nil {
+			t.Errorf("try %d was acknowledged without the standby", try)
+		}
+	}
+	primary.Crash(t)
+	standby.Restart(t)
+	standby.Promote(t)
+	if _, err := s.Grant(t.Context(), "grant"); err != nil {
+		t.Fatalf("the standby had the revocation all the same (%v): this test proves nothing", err)
+	}
+	must(t, s.RevokeGrant(t.Context(), "grant", now))
 }
 
 // flow is what was acknowledged of one person's visit.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/fapi-operator/fapi-operator/authserver/store"
@@ -66,12 +69,38 @@ func poolConfig(settings Settings) (*pgxpool.Config, error) {
 	if config.ConnConfig, err = settings.connection(); err != nil {
 		return nil, err
 	}
-	config.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error { return settings.complete(next) }
+	config.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
+		cancelNothing(next)
+		return settings.complete(next)
+	}
 	config.MaxConns = int32(settings.MaxConnections)
 	config.MaxConnLifetime, config.MaxConnLifetimeJitter = connectionLife, connectionLifeMore
 	config.MaxConnIdleTime = connectionIdle
 	config.PingTimeout = pingTime
 	return config, nil
+}
+
+var errNotCanceled = errors.New("a statement that has begun is not canceled")
+
+// cancelNothing keeps the driver from asking the database to cancel what a lost
+// connection was doing. A commit that waits for its synchronous standby is nothing
+// to cancel: the database would give up the wait, and show and acknowledge from
+// then on what no standby has. Uncanceled, it keeps its locks, and nobody sees it
+// before the standby has it. What else runs ends after statementTime.
+func cancelNothing(next *pgx.ConnConfig) {
+	dial := next.DialFunc
+	var connected atomic.Bool
+	next.AfterConnect = func(context.Context, *pgconn.PgConn) error {
+		connected.Store(true)
+		return nil
+	}
+	// The driver cancels over a connection of its own, to which this one's dialer takes it.
+	next.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if connected.Load() {
+			return nil, errNotCanceled
+		}
+		return dial(ctx, network, address)
+	}
 }
 
 // Ping tells whether the database answers.
