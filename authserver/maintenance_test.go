@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -207,6 +208,43 @@ func TestCheckFinds(t *testing.T) {
 			test.harm(t, stopped)
 			authserver(t, "check", "--config", stopped.ConfigFile).wants(t, 1, test.says...)
 		})
+	}
+}
+
+// A database too large to be checked within a start's second is checked once the
+// server serves. Damage ends the server, and it does not start on that file again.
+func TestDamageInALargeDatabaseEndsTheServer(t *testing.T) {
+	t.Parallel()
+	server := fapitest.StartServer(t)
+	server.Stop()
+	makeLarge(t, database(server))
+	damaged := authserver(t, "--config", server.ConfigFile)
+	damaged.wants(t, 1, "listening", database(server), "restore it from a backup")
+	again := authserver(t, "--config", server.ConfigFile)
+	again.wants(t, 1, database(server), "restore it from a backup")
+	if strings.Contains(again.errors, "listening") {
+		t.Errorf("it served from the damaged database:\n%s", again.errors)
+	}
+}
+
+// makeLarge takes the database beyond 64 MiB, and has one page in it belong to nothing.
+func makeLarge(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		`INSERT INTO pushed_requests (uri, client_id, request, expires_at, kept_until) VALUES (zeroblob(32), 'gone', hex(zeroblob(40000000)), 0, 9e18)`,
+		`PRAGMA writable_schema = 1`,
+		`DELETE FROM sqlite_schema WHERE name = 'single_use_by_expiry'`,
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

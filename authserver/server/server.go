@@ -132,9 +132,22 @@ func (s *Server) Run(ctx context.Context) error {
 		group.Go(func() error { return stop(ctx, server) })
 		s.log.Info("listening", "listener", l.name, "address", l.socket.Addr().String())
 	}
+	group.Go(func() error { return s.finishCheck(ctx) })
 	group.Go(func() error { return s.expire(ctx) })
 	group.Go(func() error { return s.rotate(ctx) })
 	return errors.Join(group.Wait(), s.store.Close())
+}
+
+// finishCheck ends the server when its store turns out to be damaged.
+func (s *Server) finishCheck(ctx context.Context) error {
+	checked, err := s.store.FinishCheck(ctx)
+	if ctx.Err() != nil {
+		return nil // The server is told to stop.
+	}
+	if checked && err == nil {
+		s.log.Info("the database was checked while the server began to serve, and is sound")
+	}
+	return err
 }
 
 func serve(server *http.Server, l listener) error {

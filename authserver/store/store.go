@@ -29,6 +29,11 @@ type Store interface {
 	// DeleteExpired removes at most limit rows of each class that expired before
 	// now, and tells how many went. It is called until it gives 0.
 	DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error)
+	// FinishCheck checks, while the store is in use, what could not be checked within
+	// the second that its opening may take, and tells whether there was such a thing.
+	// An error that is not ctx's means that the store is damaged: whoever uses it
+	// must end.
+	FinishCheck(ctx context.Context) (checked bool, err error)
 	// Ping tells whether the store answers.
 	Ping(ctx context.Context) error
 	Close() error

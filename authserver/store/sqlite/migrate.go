@@ -20,42 +20,6 @@ const applicationID = 0x46415049
 // ErrNewerSchema means that a later version of the server has migrated the database.
 var ErrNewerSchema = errors.New("the database was written by a newer version of the server; start that version, or restore a backup from before the upgrade")
 
-// check refuses a database that is damaged or belongs to another program.
-func check(ctx context.Context, db *sql.DB) error {
-	if err := checkOwner(ctx, db, true); err != nil {
-		return err
-	}
-	return checkIntegrity(ctx, db, "PRAGMA quick_check(1)")
-}
-
-// checkOwner refuses a database of another program; one that is empty is
-// nobody's yet, and may be let pass.
-func checkOwner(ctx context.Context, db *sql.DB, emptyPasses bool) error {
-	var owner, tables int
-	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&owner); err != nil {
-		return fmt.Errorf("read its header: %w", err)
-	}
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-		return fmt.Errorf("read its schema: %w", err)
-	}
-	empty := owner == 0 && tables == 0
-	if owner == applicationID || empty && emptyPasses {
-		return nil
-	}
-	return ErrNotOurs
-}
-
-func checkIntegrity(ctx context.Context, db *sql.DB, pragma string) error {
-	var finding string
-	if err := db.QueryRowContext(ctx, pragma).Scan(&finding); err != nil {
-		return fmt.Errorf("check its integrity: %w", err)
-	}
-	if finding != "ok" {
-		return fmt.Errorf("the database is damaged (%s); restore it from a backup", finding)
-	}
-	return nil
-}
-
 func migrate(ctx context.Context, db *sql.DB) error {
 	// First of all: a start that is killed in the middle must leave a file that the next one knows.
 	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {

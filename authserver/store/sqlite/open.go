@@ -18,11 +18,14 @@ var _ store.Store = (*Store)(nil)
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
+	path   string
 	lock   *os.File
 	writes *sql.DB // one connection
 	pool   *sql.DB // connections that only read
 	writer *writer
 	reads  *statements
+	// unchecked tells that the file was too large to be checked before it is served from.
+	unchecked bool
 
 	closeOnce sync.Once
 	closeErr  error
@@ -32,21 +35,22 @@ type Store struct {
 // it, and brings its schema up to date. It refuses, with an error that says what
 // to do: a file that is not its own or is damaged (ErrNotOurs), a path that it
 // cannot write, a schema newer than it knows (ErrNewerSchema), and a database
-// that is in use (ErrInUse).
+// that is in use (ErrInUse). A file of more than 64 MiB is checked by FinishCheck.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s, err := open(ctx, path)
+	s, err := open(ctx, path, checkedFirst)
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func open(ctx context.Context, path string) (_ *Store, err error) {
+// open checks a file of at most so many bytes.
+func open(ctx context.Context, path string, checkedFirst int64) (_ *Store, err error) {
 	path, err = resolve(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{}
+	s := &Store{path: path}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -62,7 +66,7 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 		return nil, err
 	}
 	// A connection of the pool changes nothing, not even the journal mode.
-	if err = check(ctx, s.pool); err != nil {
+	if err = s.check(ctx, checkedFirst); err != nil {
 		return nil, err
 	}
 	if err = migrate(ctx, s.writes); err != nil {
