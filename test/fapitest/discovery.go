@@ -69,6 +69,13 @@ func (c *Client) checkMetadata(found Metadata) error {
 	return nil
 }
 
+// Learn fetches what the server publishes, if that is not known yet, so that a
+// later step needs nothing else.
+func (c *Client) Learn(ctx context.Context) error {
+	_, err := c.serverKeys(ctx, false)
+	return err
+}
+
 // serverKeys fetches the server's key set: again when a key is not found in it.
 func (c *Client) serverKeys(ctx context.Context, refresh bool) (*jose.KeySet, error) {
 	c.mu.Lock()

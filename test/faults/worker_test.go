@@ -61,6 +61,10 @@ func (w *worker) work(ctx context.Context, stopping <-chan struct{}) {
 // an answer that never came, as a client cannot whose code was in that answer.
 func (w *worker) complete(ctx context.Context) *flow {
 	f := &flow{authorization: w.client.NewAuthorization()}
+	if _, err := w.answer(ctx, func() error { return w.client.Learn(ctx) }); err != nil {
+		w.ledger.lose("what the server publishes", err)
+		return nil
+	}
 	if _, err := w.answer(ctx, func() error { _, err := w.client.Push(ctx, f.authorization); return err }); err != nil {
 		w.ledger.lose("a registration (its client's request is refused)", err)
 		return nil
