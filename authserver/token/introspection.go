@@ -22,11 +22,9 @@ type Introspection struct {
 	*accessTokenClaims
 }
 
-// Introspection tells of an active access token; whether its client's epoch is
-// over is what active says.
+// Introspection tells of an active access token.
 func (t AccessToken) Introspection() Introspection {
 	claims := t.claims()
-	claims.ClientEpoch = 0
 	return Introspection{Active: true, TokenType: t.Confirmation.TokenType(), accessTokenClaims: &claims}
 }
 

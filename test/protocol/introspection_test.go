@@ -86,12 +86,15 @@ func TestIntrospectionOfWhatHasEnded(t *testing.T) {
 	wantRefusal(t, err, badRequest, oauth.InvalidGrant)
 	wantIntrospection(t, api.Client.Client, tokens.AccessToken, inactive)
 
-	expiring := flow(t, server, client.Client)
+	tokens = flow(t, server, client.Client)
 	suspended := client.Metadata
 	suspended.Suspended = new(true)
 	server.Put(t, suspended)
-	wantIntrospection(t, api.Client.Client, expiring.AccessToken, inactive)
+	wantIntrospection(t, api.Client.Client, tokens.AccessToken, inactive)
 	server.Put(t, client.Metadata)
+	wantIntrospection(t, api.Client.Client, tokens.AccessToken, inactive)
+
+	expiring := flow(t, server, client.Client)
 	if told, err := api.Client.Introspect(t.Context(), expiring.AccessToken); err != nil || told["active"] != true {
 		t.Fatalf("of a good token is told %v, %v", told, err)
 	}
