@@ -185,6 +185,8 @@ max_connections = 500
 shared_buffers = 128MB
 fsync = %[3]s
 full_page_writes = %[3]s
+# A standby that has lost its primary may pause so long before it sees that it is promoted.
+wal_retrieve_retry_interval = 500ms
 `, c.Directory, c.Port, c.durability)
 	return err
 }
