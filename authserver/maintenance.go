@@ -148,7 +148,7 @@ func tellKeys(ctx context.Context, kept store.Examined, file string, output io.W
 	if err != nil {
 		return err
 	}
-	found, err := keys.Check(ctx, kept, encryption)
+	found, err := keys.Check(ctx, kept, encryption, nil)
 	if err != nil {
 		return err
 	}

@@ -3,5 +3,6 @@
 // key is known to all before it takes over, and the one before it stays for what
 // it has signed, or what was encrypted to it. They are kept in the store,
 // sealed under a key encryption key that comes from a mounted file and is never
-// in the store.
+// in the store. A Custodian, such as a hardware security module, can keep the
+// signing keys instead: the store then holds a sealed reference to each.
 package keys

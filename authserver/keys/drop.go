@@ -72,7 +72,7 @@ func (r *Ring) Drop(ctx context.Context, kid string) (dropped bool, err error) {
 			return false, err
 		}
 	}
-	if err := r.remove(ctx, opened[found].scheduled); err != nil {
+	if err := r.removeRow(ctx, opened[found].row); err != nil {
 		return false, err
 	}
 	if _, err := r.read(ctx, now); err != nil {

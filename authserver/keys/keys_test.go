@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -84,7 +85,7 @@ func openRows(keyEncryptionKeys KeyEncryptionKeys, rows ...store.ServerKey) ([]o
 	if err != nil {
 		return nil, err
 	}
-	return (&Ring{config: Config{KeyEncryptionKeys: keyEncryptionKeys}}).openAll(keys)
+	return (&Ring{config: Config{KeyEncryptionKeys: keyEncryptionKeys}}).openAll(context.Background(), keys)
 }
 
 func published(t testing.TB, ring *Ring) string {
@@ -239,7 +240,7 @@ func sealedRow(t *testing.T, keyEncryptionKeys KeyEncryptionKeys, id string) sto
 	private, err := key.MarshalPrivate()
 	must(t, err)
 	row := store.ServerKey{ID: id, Use: "sig", Algorithm: "ES256", CreatedAt: now}
-	row.Sealed, err = keyEncryptionKeys.seal(row, private)
+	row.Sealed, err = keyEncryptionKeys.seal(row, sealsPrivateJWK, private)
 	must(t, err)
 	return row
 }
@@ -254,7 +255,7 @@ func TestKeyEncryptionKeysRotate(t *testing.T) {
 	if len(opened) != 2 {
 		t.Errorf("%d keys opened, want 2", len(opened))
 	}
-	if _, err := readKeys(t, replacement).open(sealedRow(t, both, "sig/ES256/3")); err != nil {
+	if _, _, err := readKeys(t, replacement).open(sealedRow(t, both, "sig/ES256/3")); err != nil {
 		t.Errorf("the first key of the file did not seal: %v", err)
 	}
 }
@@ -304,7 +305,7 @@ func TestWhatDoesNotOpenSaysWhy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			row := sealedRow(t, keys, "sig/ES256/1")
-			if _, err := keys.open(row); err != nil {
+			if _, _, err := keys.open(row); err != nil {
 				t.Fatal(err)
 			}
 			test.change(&row)
@@ -328,14 +329,14 @@ func TestSealingTwiceGivesDifferentBytes(t *testing.T) {
 	t.Parallel()
 	keys := readKeys(t, GenerateKeyEncryptionKey())
 	row := store.ServerKey{ID: "sig/ES256/1", Use: "sig", Algorithm: "ES256"}
-	first, err := keys.seal(row, []byte("{}"))
+	first, err := keys.seal(row, sealsPrivateJWK, []byte("{}"))
 	must(t, err)
-	second, err := keys.seal(row, []byte("{}"))
+	second, err := keys.seal(row, sealsPrivateJWK, []byte("{}"))
 	must(t, err)
 	if bytes.Equal(first, second) {
 		t.Error("the nonce repeats")
 	}
-	if _, err := (KeyEncryptionKeys{}).seal(row, nil); err == nil {
+	if _, err := (KeyEncryptionKeys{}).seal(row, sealsPrivateJWK, nil); err == nil {
 		t.Error("a key was sealed under no key")
 	}
 }

@@ -21,10 +21,17 @@ import (
 type Config struct {
 	Store             store.ServerKeys
 	KeyEncryptionKeys KeyEncryptionKeys
-	Policy            Policy
-	Now               func() time.Time
-	Log               *slog.Logger
+	// Custodian keeps the private halves of signing keys; nil where the store does.
+	// Keys of before stay where they are until they have been followed.
+	Custodian Custodian
+	// InStore are algorithms whose new signing keys the store keeps all the same.
+	InStore []jose.SignatureAlgorithm
+	Policy  Policy
+	Now     func() time.Time
+	Log     *slog.Logger
 }
+
+func (c Config) safe() safe { return safe{c.KeyEncryptionKeys, c.Custodian, c.InStore} }
 
 // Ring is the server's keys. What it gives depends on the time: a key takes over
 // at its moment at every replica, whether or not Turn has been called since. What
@@ -44,18 +51,10 @@ type Ring struct {
 	states   map[string]state // by kid
 }
 
-// openedKey is a key that has been opened: one of the two is set.
+// openedKey is a key that has been opened.
 type openedKey struct {
 	scheduled
-	signing    *jose.SigningKey
-	decryption *jose.DecryptionKey
-}
-
-func (k openedKey) public() jose.PublicKey {
-	if k.signing != nil {
-		return k.signing.Public()
-	}
-	return k.decryption.Public()
+	private
 }
 
 // Open loads the server's keys, and first makes those that are missing: one for
@@ -63,10 +62,25 @@ func (k openedKey) public() jose.PublicKey {
 // in the store before it is used.
 func Open(ctx context.Context, config Config) (*Ring, error) {
 	ring := &Ring{config: config}
+	if err := config.safe().check(); err != nil {
+		return nil, fmt.Errorf("open the server's keys: %w", err)
+	}
 	if err := ring.Turn(ctx); err != nil {
 		return nil, fmt.Errorf("open the server's keys: %w", err)
 	}
+	if err := ring.logOrphans(ctx); err != nil {
+		return nil, fmt.Errorf("look for keys in custody that nobody refers to: %w", err)
+	}
 	return ring, nil
+}
+
+// Ready tells whether the keys can sign: whether their custodian answers, where
+// there is one.
+func (r *Ring) Ready(ctx context.Context) error {
+	if r.config.Custodian == nil {
+		return nil
+	}
+	return r.config.Custodian.Ready(ctx)
 }
 
 // Signer gives the key that signs now with the algorithm; nil when the algorithm
@@ -212,7 +226,7 @@ func (r *Ring) read(ctx context.Context, now time.Time) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	planned, opened, err := r.understand(rows, now)
+	planned, opened, err := r.understand(ctx, rows, now)
 	if err != nil {
 		r.forget(rows)
 		return plan{}, err
@@ -222,12 +236,12 @@ func (r *Ring) read(ctx context.Context, now time.Time) (plan, error) {
 	return planned, nil
 }
 
-func (r *Ring) understand(rows []store.ServerKey, now time.Time) (plan, []openedKey, error) {
+func (r *Ring) understand(ctx context.Context, rows []store.ServerKey, now time.Time) (plan, []openedKey, error) {
 	planned, err := newPlan(rows, now, r.config.Policy)
 	if err != nil {
 		return plan{}, nil, err
 	}
-	opened, err := r.openAll(planned.keep)
+	opened, err := r.openAll(ctx, planned.keep)
 	return planned, opened, err
 }
 
@@ -248,7 +262,7 @@ func (k openedKey) isOf(row store.ServerKey) bool {
 }
 
 // openAll opens the keys that have not been opened before.
-func (r *Ring) openAll(keys []scheduled) ([]openedKey, error) {
+func (r *Ring) openAll(ctx context.Context, keys []scheduled) ([]openedKey, error) {
 	var known []openedKey
 	if before := r.opened.Load(); before != nil {
 		known = *before
@@ -257,36 +271,14 @@ func (r *Ring) openAll(keys []scheduled) ([]openedKey, error) {
 	for i, key := range keys {
 		same := slices.IndexFunc(known, func(k openedKey) bool { return k.isOf(key.row) })
 		if same >= 0 {
-			opened[i] = openedKey{key, known[same].signing, known[same].decryption}
+			opened[i] = openedKey{key, known[same].private}
 			continue
 		}
-		var err error
-		if opened[i], err = openKey(key, r.config.KeyEncryptionKeys); err != nil {
+		half, err := r.config.safe().open(ctx, key.row)
+		if err != nil {
 			return nil, fmt.Errorf("open server key %s: %w", key.row.ID, err)
 		}
-	}
-	return opened, nil
-}
-
-func openKey(key scheduled, keyEncryptionKeys KeyEncryptionKeys) (openedKey, error) {
-	privateJWK, err := keyEncryptionKeys.open(key.row)
-	if err != nil {
-		return openedKey{}, err
-	}
-	opened := openedKey{scheduled: key}
-	switch key.row.Use {
-	case useSignature:
-		opened.signing, err = jose.ParsePrivateSigningKey(privateJWK)
-	case useEncryption:
-		opened.decryption, err = jose.ParsePrivateDecryptionKey(privateJWK)
-	default:
-		err = fmt.Errorf("its use %q is not known to this version of the server", key.row.Use)
-	}
-	if err != nil {
-		return openedKey{}, err
-	}
-	if opened.public().Algorithm() != key.row.Algorithm {
-		return openedKey{}, ErrMisplaced
+		opened[i] = openedKey{key, half}
 	}
 	return opened, nil
 }
@@ -296,15 +288,12 @@ func (r *Ring) make(ctx context.Context, successor successor, now time.Time) err
 	row := store.ServerKey{
 		ID: successor.id(successor.generation), Use: successor.use, Algorithm: successor.algorithm, CreatedAt: now,
 	}
-	privateJWK, err := successor.generate()
-	if err != nil {
-		return fmt.Errorf("make server key %s: %w", row.ID, err)
+	if err := r.config.safe().fill(ctx, &row); err != nil {
+		return err
 	}
-	if row.Sealed, err = r.config.KeyEncryptionKeys.seal(row, privateJWK); err != nil {
-		return fmt.Errorf("seal server key %s: %w", row.ID, err)
-	}
-	err = r.config.Store.AddServerKey(ctx, row)
+	err := r.config.Store.AddServerKey(ctx, row)
 	if errors.Is(err, store.ErrAlreadyExists) {
+		r.destroy(ctx, row)
 		return nil
 	}
 	if err == nil {
@@ -313,14 +302,50 @@ func (r *Ring) make(ctx context.Context, successor successor, now time.Time) err
 	return err
 }
 
+// remove removes keys that nobody needs any more. While their custodian does not
+// answer they stay, so that none is left behind there.
 func (r *Ring) remove(ctx context.Context, keys ...scheduled) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	if err := r.Ready(ctx); err != nil {
+		return err
+	}
 	for _, key := range keys {
-		if err := r.config.Store.DeleteServerKey(ctx, key.row.ID); err != nil {
+		if err := r.removeRow(ctx, key.row); err != nil {
 			return err
 		}
-		r.config.Log.Info("server key removed", "key", key.row.ID)
 	}
 	return nil
+}
+
+// removeRow removes a key for ever. The row goes first, so that none refers to a
+// key that is gone.
+func (r *Ring) removeRow(ctx context.Context, row store.ServerKey) error {
+	if err := r.config.Store.DeleteServerKey(ctx, row.ID); err != nil {
+		return err
+	}
+	r.config.Log.Info("server key removed", "key", row.ID)
+	r.destroy(ctx, row)
+	return nil
+}
+
+// destroy ends a private half that no row refers to, also when the server is told
+// to stop meanwhile. What fails cannot be tried again, and is told.
+func (r *Ring) destroy(ctx context.Context, row store.ServerKey) {
+	if err := r.config.safe().destroy(context.WithoutCancel(ctx), row); err != nil {
+		r.config.Log.Error("the private half of a server key that was removed is still in custody; `authserver check` names it", "key", row.ID, "error", err)
+	}
+}
+
+// logOrphans tells what keys were left in custody by a process that was killed.
+// Nothing tells for certain that no other server uses them, so they are not destroyed.
+func (r *Ring) logOrphans(ctx context.Context) error {
+	orphans, err := r.config.safe().orphans(ctx, r.config.Store)
+	for _, id := range orphans {
+		r.config.Log.Warn("a key in custody belongs to no server key; destroy it with the custodian's own tools, unless another replica is just making it", "id", id)
+	}
+	return err
 }
 
 // logChanges tells which keys have come into another state since the last
