@@ -13,13 +13,18 @@ build: ## Build the operator and the authorization server into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/operator .
 	CGO_ENABLED=0 go build -trimpath -o bin/authserver ./authserver
 
+.PHONY: build-pkcs11
+build-pkcs11: ccompiler ## Build the authorization server with PKCS #11, which takes cgo, into bin/authserver-pkcs11
+	CGO_ENABLED=1 go build -trimpath -tags pkcs11 -o bin/authserver-pkcs11 ./authserver
+
 .PHONY: images
 images: ## Make both programs' images for amd64 and arm64, as archives in bin/images/; no container engine is needed
 	@CGO_ENABLED=0 go -C hack/image run . pack $(if $(REPOSITORY),--repository $(REPOSITORY)) $(if $(TAG),--tag $(TAG)) $(CURDIR)/bin/images
 
 .PHONY: test
 test: prerequisites controlplane interop ## Run every test, with the race detector
-	CGO_ENABLED=1 go test -race -timeout 20m ./...
+	CGO_ENABLED=0 go test ./authserver/keys/pkcs11
+	CGO_ENABLED=1 go test -race -tags pkcs11 -timeout 20m ./...
 	CGO_ENABLED=0 go -C hack/image test -timeout 20m .
 
 .PHONY: test-faults
@@ -35,10 +40,11 @@ conformance: ## Run a started conformance suite: SUITE=https://host:port [PLANS=
 	@CGO_ENABLED=0 go run ./test/conformance
 
 .PHONY: verify
-verify: ## Check generated files, formatting, lint, module files and import walls
+verify: ccompiler ## Check generated files, formatting, lint, module files and import walls
 	hack/verify-generated
 	hack/verify-walls
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
+	CGO_ENABLED=1 "$$($(TOOL) -n golangci-lint)" run --allow-parallel-runners --build-tags pkcs11 ./authserver/... ./test/protocol/...
 	cd hack/image && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
 
 .PHONY: generate
@@ -52,10 +58,14 @@ generate: ## Write generated files: deepcopy, CRD, RBAC, webhook configuration, 
 controlplane: ## Build etcd, kube-apiserver and cert-manager from their modules (minutes the first time)
 	@hack/controlplane/build >/dev/null
 
+.PHONY: ccompiler
+ccompiler:
+	@command -v gcc >/dev/null || { echo "installing gcc and libc6-dev (for the race detector, and PKCS #11)"; apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
+
 .PHONY: prerequisites
-prerequisites: ## Install what tests need where it is missing: a C compiler (for the race detector), PostgreSQL
-	@command -v gcc >/dev/null || { echo "installing gcc and libc6-dev (for go test -race)"; apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev; }
+prerequisites: ccompiler ## Install what tests need where it is missing: a C compiler, PostgreSQL, SoftHSM
 	@hack/postgres
+	@hack/softhsm
 
 .PHONY: interop
 interop: ## Install node, where it is missing or too old, and the client libraries that test/interop judges with
