@@ -100,7 +100,7 @@ func checkStore(ctx context.Context, arguments []string, _ io.Reader, output io.
 		return errors.Join(
 			tellSchema(ctx, kept, settings.Store, output),
 			tellIntegrity(ctx, kept, settings.Store, output),
-			tellKeys(ctx, kept, settings.KeyEncryptionKeyFile, output),
+			tellKeys(ctx, kept, settings, output),
 		)
 	})
 }
@@ -143,16 +143,23 @@ func tellIntegrity(ctx context.Context, kept store.Examined, settings config.Sto
 	return tell(output, "the database is sound")
 }
 
-func tellKeys(ctx context.Context, kept store.Examined, file string, output io.Writer) error {
-	encryption, err := keys.ReadKeyEncryptionKeys(file)
+func tellKeys(ctx context.Context, kept store.Examined, settings config.Config, output io.Writer) (err error) {
+	encryption, err := keys.ReadKeyEncryptionKeys(settings.KeyEncryptionKeyFile)
 	if err != nil {
 		return err
 	}
-	found, err := keys.Check(ctx, kept, encryption, nil)
+	custodian, err := server.OpenCustodian(settings)
 	if err != nil {
 		return err
 	}
-	return tell(output, "%s opens every one of the %d server keys", file, found)
+	if custodian != nil {
+		defer func() { err = errors.Join(err, custodian.Close()) }()
+	}
+	found, err := keys.Check(ctx, kept, encryption, custodian)
+	if err != nil {
+		return err
+	}
+	return tell(output, "%s opens every one of the %d server keys", settings.KeyEncryptionKeyFile, found)
 }
 
 // clientPage is how many clients are read at a time; our own choice.

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
 )
 
 // Config is a validated configuration with its defaults filled in. Parse and
@@ -179,13 +180,27 @@ type JWKSURI struct {
 	AllowedCIDRs []CIDR `yaml:"allowedCIDRs"`
 }
 
-// Keys say how often the server's own keys change.
+// Keys say how often the server's own keys change, and where those are that sign.
 type Keys struct {
 	// RotationInterval lies between the making of one key and of the next.
 	RotationInterval time.Duration `yaml:"rotationInterval"`
 	// Overlap is how much longer a key is kept than what it signed, or what was
 	// encrypted to it, can live.
 	Overlap time.Duration `yaml:"overlap"`
+	// PKCS11 keeps the signing keys; nil where the store does.
+	PKCS11 *PKCS11 `yaml:"pkcs11"`
+}
+
+// PKCS11 is a token of a hardware security module.
+type PKCS11 struct {
+	// ModuleFile is the module's library.
+	ModuleFile string `yaml:"moduleFile"`
+	TokenLabel string `yaml:"tokenLabel"`
+	// PINFile holds the PIN of the token's user.
+	PINFile string `yaml:"pinFile"`
+	// AlgorithmsInStore are signature algorithms whose new keys the store keeps all
+	// the same.
+	AlgorithmsInStore []jose.SignatureAlgorithm `yaml:"algorithmsInStore"`
 }
 
 // DPoP says whether DPoP proofs must have a nonce of the server (RFC 9449, 8 and 9).

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
 )
 
 func example(t *testing.T) string {
@@ -38,6 +39,15 @@ func withPostgres(t *testing.T) string {
 	text := edited(t, "  sqlite:\n    # Created", "  # sqlite:\n    # Created")
 	text = strings.Replace(text, "    path: /var/lib", "    # path: /var/lib", 1)
 	from := strings.Index(text, "  # postgres:")
+	to := from + strings.Index(text[from:], "\n\n")
+	return text[:from] + regexp.MustCompile(`(?m)^  # `).ReplaceAllString(text[from:to], "  ") + text[to:]
+}
+
+// withPKCS11 is the example with the token that it shows in comments.
+func withPKCS11(t *testing.T) string {
+	t.Helper()
+	text := example(t)
+	from := strings.Index(text, "  # pkcs11:")
 	to := from + strings.Index(text[from:], "\n\n")
 	return text[:from] + regexp.MustCompile(`(?m)^  # `).ReplaceAllString(text[from:to], "  ") + text[to:]
 }
@@ -93,7 +103,7 @@ func TestDefaultsFillWhatIsLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := []any{config.Keys, config.DPoP, config.AccessToken.MaxLifetime, config.RefreshToken.Lifetime, config.Session.Lifetime, config.Log}
-	want := []any{Keys{30 * 24 * time.Hour, 24 * time.Hour}, DPoP{"off", 5 * time.Minute}, time.Hour, 90 * 24 * time.Hour, 8 * time.Hour, Log{"info", "json"}}
+	want := []any{Keys{RotationInterval: 30 * 24 * time.Hour, Overlap: 24 * time.Hour}, DPoP{"off", 5 * time.Minute}, time.Hour, 90 * 24 * time.Hour, 8 * time.Hour, Log{"info", "json"}}
 	if difference := cmp.Diff(want, got); difference != "" {
 		t.Errorf("defaults (-want +got):\n%s", difference)
 	}
@@ -180,6 +190,41 @@ func TestThePostgresExampleIsValid(t *testing.T) {
 	}}
 	if difference := cmp.Diff(want, config.Store); difference != "" {
 		t.Errorf("Store (-want +got):\n%s", difference)
+	}
+}
+
+func TestThePKCS11ExampleIsValid(t *testing.T) {
+	t.Parallel()
+	config, err := Parse([]byte(withPKCS11(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &PKCS11{
+		ModuleFile: "/usr/lib/softhsm/libsofthsm2.so", TokenLabel: "fapi-operator", PINFile: "/etc/fapi-operator/hsm/pin",
+		AlgorithmsInStore: []jose.SignatureAlgorithm{jose.EdDSA},
+	}
+	if difference := cmp.Diff(want, config.Keys.PKCS11); difference != "" {
+		t.Errorf("PKCS11 (-want +got):\n%s", difference)
+	}
+}
+
+func TestATokenIsNamedWhole(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ pkcs11, path, wrong string }{
+		"no module":         {"{tokenLabel: a, pinFile: b}", "keys.pkcs11.moduleFile", "missing"},
+		"no token":          {"{moduleFile: a, pinFile: b}", "keys.pkcs11.tokenLabel", "missing"},
+		"no PIN":            {"{moduleFile: a, tokenLabel: b}", "keys.pkcs11.pinFile", "missing"},
+		"the PIN itself":    {"{moduleFile: a, tokenLabel: b, pinFile: c, pin: secret}", "line 13", `"pin" is unknown`},
+		"unknown algorithm": {"{moduleFile: a, tokenLabel: b, pinFile: c, algorithmsInStore: [ES256, RS256]}", "keys.pkcs11.algorithmsInStore[1]", "not a signature algorithm"},
+		"one algorithm":     {"{moduleFile: a, tokenLabel: b, pinFile: c, algorithmsInStore: ES256}", "line 13", "another type"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := problems(t, required+"keys: {pkcs11: "+test.pkcs11+"}\n")
+			if len(found) != 1 || found[0].Path != test.path || !strings.Contains(found[0].Wrong, test.wrong) || strings.Contains(found[0].String(), "secret") {
+				t.Errorf("got %v, want one problem at %s: ...%s...", found, test.path, test.wrong)
+			}
+		})
 	}
 }
 

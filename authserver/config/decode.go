@@ -91,7 +91,7 @@ func expected(goType string) string {
 		return "a text, in quotes if need be"
 	case "time.Duration":
 		return `a duration with its unit, such as "5m" or "12h"`
-	case "[]string", "[]config.CIDR":
+	case "[]string", "[]config.CIDR", "[]jose.SignatureAlgorithm":
 		return "a list"
 	case "map[string]string", "map[string]config.Scope", "map[string]config.AuthorizationDetailsType":
 		return "a mapping from names to values"

@@ -56,10 +56,19 @@ func (c Config) checkFiles() error {
 	for _, name := range slices.Sorted(maps.Keys(c.TrustBundles)) {
 		found.checkBundle("trustBundles."+name, c.TrustBundles[name])
 	}
+	if c.Keys.PKCS11 != nil {
+		found.checkModule("keys.pkcs11.moduleFile", c.Keys.PKCS11.ModuleFile)
+	}
 	if c.Store.SQLite != nil {
 		found.checkDirectory("store.sqlite.path", filepath.Dir(c.Store.SQLite.Path))
 	}
 	return found.err()
+}
+
+// checkModule reads nothing of the library, which may be large.
+func (r *report) checkModule(setting, path string) {
+	status, err := os.Stat(path)
+	r.unless(err == nil && status.Mode().IsRegular(), setting, "there is no file "+path, "install the module of the device's maker, or correct the path")
 }
 
 func (r *report) checkDirectory(setting, directory string) {
@@ -83,6 +92,9 @@ func (c Config) namedFiles() []namedFile {
 	}
 	if p := c.Store.Postgres; p != nil {
 		files = append(files, p.namedFiles()...)
+	}
+	if p := c.Keys.PKCS11; p != nil {
+		files = append(files, namedFile{"keys.pkcs11.pinFile", p.PINFile})
 	}
 	return files
 }

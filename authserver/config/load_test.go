@@ -16,7 +16,8 @@ import (
 func TestLoadNamesEveryFileThatIsMissing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "authserver.yaml")
-	text := strings.ReplaceAll(example(t), "/etc/fapi-operator", filepath.Join(t.TempDir(), "nothing"))
+	text := strings.ReplaceAll(withPKCS11(t), "/etc/fapi-operator", filepath.Join(t.TempDir(), "nothing"))
+	text = strings.ReplaceAll(text, "/usr/lib/softhsm", filepath.Join(t.TempDir(), "nothing"))
 	text = strings.ReplaceAll(text, "/var/lib/fapi-operator", filepath.Join(t.TempDir(), "nothing"))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -34,9 +35,9 @@ func TestLoadNamesEveryFileThatIsMissing(t *testing.T) {
 		"listeners.public.tls.certificateFile", "listeners.public.tls.keyFile",
 		"listeners.mtls.tls.certificateFile", "listeners.mtls.tls.keyFile",
 		"listeners.private.tls.certificateFile", "listeners.private.tls.keyFile", "listeners.private.clientCAFile",
-		"keyEncryptionKeyFile", "users.file",
+		"keyEncryptionKeyFile", "users.file", "keys.pkcs11.pinFile",
 		"authorizationDetailsTypes.account_information.schemaFile", "authorizationDetailsTypes.payment_initiation.schemaFile",
-		"trustBundles.partners", "store.sqlite.path",
+		"trustBundles.partners", "keys.pkcs11.moduleFile", "store.sqlite.path",
 	}
 	if difference := cmp.Diff(want, paths); difference != "" {
 		t.Errorf("paths (-want +got):\n%s", difference)

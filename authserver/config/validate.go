@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
 )
 
 // validate judges the settings in the order of the file and tells everything
@@ -236,6 +238,20 @@ func (r *report) checkKeys(k Keys) {
 	// One complaint for one fault: an interval that is too short has had its own.
 	fits := k.Overlap <= max(k.RotationInterval, fapi.MinKeyRotationInterval)
 	r.unless(fits, "keys.overlap", "it is longer than keys.rotationInterval, so that keys would pile up", "write "+k.RotationInterval.String()+" or less")
+	if k.PKCS11 != nil {
+		r.checkPKCS11(*k.PKCS11)
+	}
+}
+
+func (r *report) checkPKCS11(p PKCS11) {
+	const path = "keys.pkcs11"
+	r.required(path+".moduleFile", p.ModuleFile, "the path of the PKCS #11 module of the device's maker")
+	r.required(path+".tokenLabel", p.TokenLabel, "the label of the token")
+	r.required(path+".pinFile", p.PINFile, "the path of the file with the PIN of the token's user")
+	for i, alg := range p.AlgorithmsInStore {
+		_, known := jose.ParseSignatureAlgorithm(string(alg))
+		r.unless(known, indexed(path+".algorithmsInStore", i), "it is not a signature algorithm of the server", fmt.Sprintf("write one of %q", jose.SignatureAlgorithms()))
+	}
 }
 
 func (r *report) checkDPoP(d DPoP) {

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
 
 // Check opens every key of the store, makes and changes none, and tells how many
 // there are. Its error names each key that does not open, and each key that the
 // custodian keeps for none of them. The custodian is nil where there is none.
-func Check(ctx context.Context, kept store.Examined, keyEncryptionKeys KeyEncryptionKeys, custodian Custodian) (int, error) {
+func Check(ctx context.Context, kept lister, keyEncryptionKeys KeyEncryptionKeys, custodian Custodian) (int, error) {
 	safe := safe{keyEncryptionKeys: keyEncryptionKeys, custodian: custodian}
 	rows, err := kept.ServerKeys(ctx)
 	if err != nil {

@@ -13,14 +13,24 @@ import (
 )
 
 // Check judges what the configured files hold, all of them at once, and opens
-// neither the store nor a socket.
+// neither the store nor a socket. It logs in to the token that keeps the signing
+// keys, where there is one.
 func Check(cfg config.Config, now func() time.Time, log *slog.Logger) error {
 	_, public := listen.Public(cfg.Listeners.Public, now, log)
 	_, mtls := listen.MTLS(cfg.Listeners.MTLS, now, log)
 	_, private := listen.Private(cfg.Listeners.Private, now, log)
 	_, encryption := keys.ReadKeyEncryptionKeys(cfg.KeyEncryptionKeyFile)
+	custodian := checkCustodian(cfg)
 	_, users := interaction.LoadUsers(cfg.Users.File)
 	_, bundles := trustBundles(cfg.TrustBundles)
 	_, details := authorizationdetails.Load(detailsTypes(cfg.AuthorizationDetailsTypes))
-	return errors.Join(public, mtls, private, encryption, users, bundles, details)
+	return errors.Join(public, mtls, private, encryption, custodian, users, bundles, details)
+}
+
+func checkCustodian(cfg config.Config) error {
+	custodian, err := OpenCustodian(cfg)
+	if err != nil || custodian == nil {
+		return err
+	}
+	return custodian.Close()
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/dpop"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/interaction"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
 	"github.com/fapi-operator/fapi-operator/authserver/keys"
 	"github.com/fapi-operator/fapi-operator/authserver/mtls"
 	"github.com/fapi-operator/fapi-operator/authserver/token"
@@ -41,6 +42,9 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 	encryption, err := s.readKeyEncryptionKeys()
 	if err != nil {
 		return nil, err
+	}
+	if s.custodian, err = OpenCustodian(s.config); err != nil {
+		return nil, fmt.Errorf("open what keeps the signing keys: %w", err)
 	}
 	if s.keys, err = s.openKeys(ctx, encryption); err != nil {
 		return nil, err
@@ -79,8 +83,13 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 }
 
 func (s *Server) openKeys(ctx context.Context, encryption keys.KeyEncryptionKeys) (*keys.Ring, error) {
+	var inStore []jose.SignatureAlgorithm
+	if s.config.Keys.PKCS11 != nil {
+		inStore = s.config.Keys.PKCS11.AlgorithmsInStore
+	}
 	return keys.Open(ctx, keys.Config{
-		Store: s.store, KeyEncryptionKeys: encryption, Policy: s.rotation(), Now: s.now, Log: s.log,
+		Store: s.store, KeyEncryptionKeys: encryption, Custodian: s.custodian, InStore: inStore,
+		Policy: s.rotation(), Now: s.now, Log: s.log,
 	})
 }
 

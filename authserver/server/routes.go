@@ -75,6 +75,11 @@ func (p *parts) healthRoutes() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := p.store.Ping(r.Context()); err != nil {
 			http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		if err := p.keys.Ready(r.Context()); err != nil {
+			p.log.Warn("the signing keys cannot be used", "error", err)
+			http.Error(w, "what keeps the signing keys does not answer", http.StatusServiceUnavailable)
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/config"
 	"github.com/fapi-operator/fapi-operator/authserver/keys"
+	"github.com/fapi-operator/fapi-operator/authserver/keys/pkcs11"
 	"github.com/fapi-operator/fapi-operator/authserver/listen"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/authserver/store/postgres"
@@ -32,6 +33,7 @@ type Server struct {
 	log       *slog.Logger
 	now       func() time.Time
 	store     store.Store
+	custodian keys.Custodian // nil where the store keeps all keys
 	keys      *keys.Ring
 	listeners []listener
 }
@@ -79,6 +81,15 @@ func postgresSettings(p config.Postgres) postgres.Settings {
 		CAFile: p.TLS.CAFile, CertificateFile: p.TLS.CertificateFile, KeyFile: p.TLS.KeyFile,
 		MaxConnections: p.MaxConnections,
 	}
+}
+
+// OpenCustodian opens what keeps the keys that sign; nil where the store does.
+func OpenCustodian(cfg config.Config) (keys.Custodian, error) {
+	p := cfg.Keys.PKCS11
+	if p == nil {
+		return nil, nil
+	}
+	return pkcs11.Open(pkcs11.Settings{ModuleFile: p.ModuleFile, TokenLabel: p.TokenLabel, PINFile: p.PINFile, Owner: cfg.Issuer})
 }
 
 func (s *Server) assemble(ctx context.Context) error {
@@ -135,7 +146,7 @@ func (s *Server) Run(ctx context.Context) error {
 	group.Go(func() error { return s.finishCheck(ctx) })
 	group.Go(func() error { return s.expire(ctx) })
 	group.Go(func() error { return s.rotate(ctx) })
-	return errors.Join(group.Wait(), s.store.Close())
+	return errors.Join(group.Wait(), s.closeKept())
 }
 
 // finishCheck ends the server when its store turns out to be damaged.
@@ -170,5 +181,14 @@ func (s *Server) Close() error {
 	for _, l := range s.listeners {
 		errs = append(errs, l.socket.Close())
 	}
-	return errors.Join(append(errs, s.store.Close())...)
+	return errors.Join(append(errs, s.closeKept())...)
+}
+
+// closeKept closes what outlives the process.
+func (s *Server) closeKept() error {
+	var custodian error
+	if s.custodian != nil {
+		custodian = s.custodian.Close()
+	}
+	return errors.Join(custodian, s.store.Close())
 }
