@@ -60,6 +60,21 @@ func TestAnUnknownNameTakesAsLongAsAKnownOne(t *testing.T) {
 	}
 }
 
+// A server of clients without persons has a list that is empty on purpose.
+func TestWithoutUsersNobodyLogsIn(t *testing.T) {
+	t.Parallel()
+	users, err := ParseUsers([]byte("users: []"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users.Authenticate(t.Context(), alice, testPassword); !errors.Is(err, ErrWrongCredentials) {
+		t.Error(err)
+	}
+	if _, known := users.BySubject(derivedSubject(alice)); known {
+		t.Error("a user is known who is in no list")
+	}
+}
+
 func medianDuration(t *testing.T, users *Users, username string) time.Duration {
 	t.Helper()
 	durations := make([]time.Duration, 5)
@@ -124,8 +139,8 @@ func TestUsersFileIsStrict(t *testing.T) {
 	costly := passwordHash{memoryKiB: 1 << 20, passes: 3, threads: 1, salt: make([]byte, 16), tag: make([]byte, 32)}.String()
 	shortSalt := passwordHash{memoryKiB: 65536, passes: 3, threads: 4, salt: make([]byte, 8), tag: make([]byte, 32)}.String()
 	cases := []struct{ name, content, want string }{
-		{"empty", "", "names no user"},
-		{"no users", "users: []", "names no user"},
+		{"empty", "", "no list of users"},
+		{"no list", "users:", "no list of users"},
 		{"not YAML", "users: [", "yaml"},
 		{"unknown member", entry(valid + ", admin: true"), "admin"},
 		{"unknown claim", entry(valid + ", claims: {sub: x}"), "sub"},
@@ -164,10 +179,10 @@ func TestLoadUsersNamesTheFile(t *testing.T) {
 	if _, err := LoadUsers(path); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("no file: %v", err)
 	}
-	if err := os.WriteFile(path, []byte("users: []"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("users:"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := LoadUsers(path); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("no user: %v", err)
+		t.Errorf("no list: %v", err)
 	}
 }

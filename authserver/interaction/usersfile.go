@@ -15,6 +15,8 @@ import (
 
 // usersFile is the users' file. Unknown and repeated members are refused.
 type usersFile struct {
+	// Users is nil when the file has no list, and empty when the list says that
+	// nobody logs in here.
 	Users []userEntry `yaml:"users"`
 }
 
@@ -45,6 +47,9 @@ var (
 //	      email: alice@example.com
 //	      email_verified: true
 //
+// An empty list, written as "users: []", is a server of clients without persons.
+// A file without a list is refused: it is more likely truncated than meant.
+//
 // A subject must never pass to another person (OpenID Connect Core, 5.7). The
 // one that is left out is derived from the username: "~" and the base64url of
 // SHA-256 over "local user", a zero byte and the username. So give a stated
@@ -68,8 +73,8 @@ func ParseUsers(content []byte) (*Users, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(file.Users) == 0 {
-		return nil, errors.New("it names no user: list at least one under users")
+	if file.Users == nil {
+		return nil, errors.New("it has no list of users: name them under users, or write \"users: []\" if nobody logs in here")
 	}
 	users := newUsers()
 	for i, entry := range file.Users {
