@@ -17,7 +17,7 @@ import (
 // command is something that the program does besides serving.
 type command func(ctx context.Context, arguments []string, input io.Reader, output io.Writer) error
 
-// commands make what the configuration's files hold, and look after the store.
+// commands make what the configuration's files hold, look after the store, and ask a running server.
 var commands = map[string]command{
 	"hash-password":               hashPassword,
 	"generate-key-encryption-key": generateKeyEncryptionKey,
@@ -26,6 +26,7 @@ var commands = map[string]command{
 	"check-clients":               checkClients,
 	"migrate":                     migrate,
 	"backup":                      backup,
+	"probe":                       probe,
 }
 
 // hashPassword reads a password from the input's first line, so that it is in

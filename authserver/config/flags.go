@@ -35,6 +35,8 @@ authserver backup --config FILE --to FILE
     copies a store in SQLite to a new file
 authserver migrate --config FILE
     brings the store's schema up to date, as a start does; no server may be running on a SQLite file
+authserver probe --issuer URL [--connect HOST:PORT] [--ca-file FILE]
+    asks a running server for its discovery document and its keys, over TLS
 
 check, check-clients and backup may run beside the server, and change nothing in the store.
 
