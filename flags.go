@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	webhookserver "sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -24,6 +25,8 @@ type settings struct {
 	resync       time.Duration
 	registrar    registrar.Config
 	webhook      webhookserver.Options
+	// keyEncryptionKey is the Secret to make once; its name is empty for none.
+	keyEncryptionKey secretName
 
 	metricsAddress          string
 	probeAddress            string
@@ -44,6 +47,7 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.Var(&s.namespaces, "namespaces", "serve these namespaces alone, separated by commas (default: all)")
 	set.DurationVar(&s.resync, "resync", 10*time.Minute, "how often a registration is compared with the authorization server's")
 	s.addRegistrarFlags(set)
+	set.Var(&s.keyEncryptionKey, "key-encryption-key-secret", "make this Secret (`NAMESPACE/NAME`) with the authorization server's key-encryption key, unless it is there; it is never changed (default: none is made)")
 	set.StringVar(&s.webhook.Host, "webhook-host", "", "address that the webhook listens on (default: all)")
 	set.IntVar(&s.webhook.Port, "webhook-port", 9443, "port that the webhook listens on")
 	set.StringVar(&s.webhook.CertDir, "webhook-cert-dir", "", "folder with the webhook's tls.crt and tls.key, read again when they change; required")
@@ -93,6 +97,27 @@ func (s *settings) check() error {
 		problems = append(problems, errors.New("--installation has 1 to 128 letters, digits, dots, hyphens and underscores, and begins and ends with a letter or digit"))
 	}
 	return errors.Join(problems...)
+}
+
+// secretName is a flag NAMESPACE/NAME.
+type secretName types.NamespacedName
+
+// String is the flag's value as it would be written.
+func (n *secretName) String() string {
+	if n.Name == "" {
+		return ""
+	}
+	return n.Namespace + "/" + n.Name
+}
+
+// Set reads the flag.
+func (n *secretName) Set(text string) error {
+	namespace, name, _ := strings.Cut(text, "/")
+	if namespace == "" || name == "" || strings.Contains(name, "/") {
+		return errors.New("write NAMESPACE/NAME")
+	}
+	*n = secretName{Namespace: namespace, Name: name}
+	return nil
 }
 
 // namespaces is a flag of names separated by commas.

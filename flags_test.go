@@ -37,13 +37,14 @@ func TestEveryMissingFlagIsNamedAtOnce(t *testing.T) {
 func TestWrongFlagsSayWhatToWrite(t *testing.T) {
 	t.Parallel()
 	for argument, want := range map[string]string{
-		"--resync=10ms":            "at least 1s",
-		"--resync=often":           "invalid value",
-		"--installation=my bank":   "letters, digits",
-		"--namespaces=bank,,other": "none of them empty",
-		"--log-level=loud":         "invalid value",
-		"--unknown":                "not defined",
-		"serve":                    "unexpected argument",
+		"--resync=10ms":                   "at least 1s",
+		"--resync=often":                  "invalid value",
+		"--installation=my bank":          "letters, digits",
+		"--namespaces=bank,,other":        "none of them empty",
+		"--log-level=loud":                "invalid value",
+		"--key-encryption-key-secret=key": "write NAMESPACE/NAME",
+		"--unknown":                       "not defined",
+		"serve":                           "unexpected argument",
 	} {
 		_, err := parseFlags(append([]string{argument}, required...), io.Discard)
 		if argument == "serve" {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -66,6 +67,9 @@ func run(ctx context.Context, settings settings) error {
 		return err
 	}
 	if err := addReconciler(ctx, manager, settings); err != nil {
+		return err
+	}
+	if err := addKeyEncryptionKey(manager, settings); err != nil {
 		return err
 	}
 	return manager.Start(ctx)
@@ -130,6 +134,17 @@ func addReconciler(ctx context.Context, manager ctrl.Manager, settings settings)
 		return fmt.Errorf("set up the reconciler: %w", err)
 	}
 	return nil
+}
+
+// addKeyEncryptionKey has the leader make the authorization server's
+// key-encryption key, where a Secret for it is named.
+func addKeyEncryptionKey(manager ctrl.Manager, settings settings) error {
+	if settings.keyEncryptionKey.Name == "" {
+		return nil
+	}
+	return manager.Add(&controllers.KeyEncryptionKey{
+		Kube: manager.GetClient(), Secret: types.NamespacedName(settings.keyEncryptionKey), Log: manager.GetLogger(),
+	})
 }
 
 // installationID is the stated one, or the UID of namespace kube-system, which

@@ -30,10 +30,12 @@ func TestOperatorProgramBringsAnApplicationToReady(t *testing.T) {
 		"--webhook-cert-dir="+b.webhookDir,
 		"--metrics-address=0", "--probe-address=0",
 		"--leader-elect", "--leader-election-namespace="+b.namespace,
+		"--key-encryption-key-secret="+b.namespace+"/"+keySecret,
 	)
 	b.installWebhook(t)
 	b.create(t, "planner", dpopSpec)
 	b.awaitReady(t, "planner")
+	requireKeyEncryptionKey(t, b.secret(t, keySecret))
 
 	if err := program.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
