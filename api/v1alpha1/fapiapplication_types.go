@@ -37,6 +37,7 @@ type FAPIApplication struct {
 	// operator only.
 	//
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status FAPIApplicationStatus `json:"status,omitempty"`
 }
 

@@ -8,7 +8,8 @@ import (
 // the operator alone writes it, and a status that the schema refuses would leave a person without the reason.
 type FAPIApplicationStatus struct {
 	// Generation of the spec that this status is about.
-	// Absent: the operator has not looked yet.
+	// -1: the operator has not looked yet. Without it kstatus, by which Flux and
+	// Helm wait, would take a new object for a finished one.
 	//
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
