@@ -25,6 +25,8 @@ type settings struct {
 	resync       time.Duration
 	registrar    registrar.Config
 	webhook      webhookserver.Options
+	// webhookConfiguration is the ValidatingWebhookConfiguration to be ready by; empty for none.
+	webhookConfiguration string
 	// keyEncryptionKey is the Secret to make once; its name is empty for none.
 	keyEncryptionKey secretName
 
@@ -51,6 +53,7 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.StringVar(&s.webhook.Host, "webhook-host", "", "address that the webhook listens on (default: all)")
 	set.IntVar(&s.webhook.Port, "webhook-port", 9443, "port that the webhook listens on")
 	set.StringVar(&s.webhook.CertDir, "webhook-cert-dir", "", "folder with the webhook's tls.crt and tls.key, read again when they change; required")
+	set.StringVar(&s.webhookConfiguration, "webhook-configuration", "", "be ready only once the ValidatingWebhookConfiguration with this `NAME` trusts the webhook's certificate (default: do not ask)")
 	set.StringVar(&s.metricsAddress, "metrics-address", ":8080", "address that serves metrics; 0 for none")
 	set.StringVar(&s.probeAddress, "probe-address", ":8081", "address that serves /healthz and /readyz; 0 for none")
 	set.BoolVar(&s.leaderElection, "leader-elect", false, "let one replica at a time reconcile")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -112,7 +113,23 @@ func addWebhook(manager ctrl.Manager, settings settings) error {
 	return errors.Join(
 		manager.AddHealthzCheck("ping", healthz.Ping),
 		manager.AddReadyzCheck("webhook", manager.GetWebhookServer().StartedChecker()),
+		addAdmissionTrust(manager, settings),
 	)
+}
+
+// addAdmissionTrust makes readiness wait for the API server's trust, so that the
+// first application after an installation is judged by its rules.
+func addAdmissionTrust(manager ctrl.Manager, settings settings) error {
+	if settings.webhookConfiguration == "" {
+		return nil
+	}
+	trust := &controllers.AdmissionTrust{
+		Kube:            manager.GetAPIReader(),
+		Configuration:   settings.webhookConfiguration,
+		CertificateFile: filepath.Join(settings.webhook.CertDir, "tls.crt"),
+		KeyFile:         filepath.Join(settings.webhook.CertDir, "tls.key"),
+	}
+	return manager.AddReadyzCheck("admission", trust.Check)
 }
 
 func addReconciler(ctx context.Context, manager ctrl.Manager, settings settings) error {
