@@ -26,6 +26,7 @@ test: prerequisites controlplane interop ## Run every test, with the race detect
 	CGO_ENABLED=0 go test ./authserver/keys/pkcs11
 	CGO_ENABLED=1 go test -race -tags pkcs11 -timeout 20m ./...
 	CGO_ENABLED=0 go -C hack/image test -timeout 20m .
+	CGO_ENABLED=0 go -C hack/chart test ./...
 
 .PHONY: test-faults
 test-faults: prerequisites ## Kill the server hundreds of times under load (KILLS of each kind), and count what is lost: nothing
@@ -46,13 +47,15 @@ verify: ccompiler ## Check generated files, formatting, lint, module files and i
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
 	CGO_ENABLED=1 "$$($(TOOL) -n golangci-lint)" run --allow-parallel-runners --build-tags pkcs11 ./authserver/... ./test/protocol/...
 	cd hack/image && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
+	cd hack/chart && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
 
 .PHONY: generate
-generate: ## Write generated files: deepcopy, CRD, RBAC, webhook configuration, rule table
+generate: ## Write generated files: deepcopy, CRD, RBAC, webhook configuration, rule table, chart and kustomization
 	$(TOOL) controller-gen object crd paths=./api/v1alpha1 output:crd:dir=config/crd/bases output:object:dir=api/v1alpha1
 	$(TOOL) controller-gen rbac:roleName=operator paths=./controllers paths=. output:rbac:dir=config/rbac
 	$(TOOL) controller-gen webhook paths=./webhook output:webhook:dir=config/webhook
 	go generate ./authserver/...
+	cd hack/chart && CGO_ENABLED=0 go run .
 
 .PHONY: controlplane
 controlplane: ## Build etcd, kube-apiserver and cert-manager from their modules (minutes the first time)

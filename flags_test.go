@@ -4,8 +4,12 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"os"
 	"strings"
 	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/yaml"
 )
 
 var required = []string{
@@ -87,4 +91,31 @@ func TestVersionNeedsNoOtherFlag(t *testing.T) {
 	if err != nil || !settings.version {
 		t.Errorf("%v, version asked for: %v", err, settings.version)
 	}
+}
+
+// The manifests that ship start the operator with flags that it knows.
+func TestShippedManifestsFlagsAreTaken(t *testing.T) {
+	t.Parallel()
+	manifests, err := os.ReadFile("config/default/fapi-operator.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for document := range strings.SplitSeq(string(manifests), "\n---\n") {
+		var deployment appsv1.Deployment
+		if err := yaml.Unmarshal([]byte(document), &deployment); err != nil {
+			continue // another kind, whose fields are of another type
+		}
+		if deployment.Kind != "Deployment" || deployment.Name != "fapi-operator" {
+			continue
+		}
+		settings, err := parseFlags(deployment.Spec.Template.Spec.Containers[0].Args, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !settings.leaderElection || settings.keyEncryptionKey != (secretName{Namespace: "fapi-system", Name: "fapi-operator-key-encryption-key"}) {
+			t.Errorf("%+v", settings)
+		}
+		return
+	}
+	t.Fatal("there is no Deployment fapi-operator")
 }

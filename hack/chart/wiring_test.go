@@ -1,0 +1,268 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// all gives the objects of a kind, decoded.
+func all[T any](t *testing.T, installed installation, kind string) map[string]T {
+	t.Helper()
+	found := map[string]T{}
+	for _, object := range installed.objects {
+		if object.GetKind() == kind {
+			var read T
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &read); err != nil {
+				t.Fatal(err)
+			}
+			found[object.GetName()] = read
+		}
+	}
+	return found
+}
+
+// selected are the pods with the labels.
+func (i installation) selected(t *testing.T, by map[string]string) []pod {
+	t.Helper()
+	return slices.DeleteFunc(i.pods(t), func(p pod) bool { return !labels.SelectorFromSet(by).Matches(labels.Set(p.meta.Labels)) })
+}
+
+func TestServicesReachOneProgramsPorts(t *testing.T) {
+	t.Parallel()
+	eachCase(t, func(t *testing.T, installed installation) {
+		for name, service := range all[corev1.Service](t, installed, "Service") {
+			pods := installed.selected(t, service.Spec.Selector)
+			if len(pods) != 1 {
+				t.Errorf("Service %s selects %d kinds of pods", name, len(pods))
+				continue
+			}
+			for _, port := range service.Spec.Ports {
+				if !hasPort(pods[0], port.TargetPort) {
+					t.Errorf("Service %s leads to port %s, which %s has not", name, port.TargetPort.String(), pods[0].owner)
+				}
+			}
+		}
+	})
+}
+
+func hasPort(p pod, target intstr.IntOrString) bool {
+	return slices.ContainsFunc(p.spec.Containers[0].Ports, func(port corev1.ContainerPort) bool { return port.Name == target.StrVal })
+}
+
+// What else selects pods or Services finds them, and nothing else.
+func TestSelectorsFindTheirOwn(t *testing.T) {
+	t.Parallel()
+	eachCase(t, func(t *testing.T, installed installation) {
+		for _, object := range installed.objects {
+			path := map[string][]string{
+				"Deployment":          {"spec", "selector", "matchLabels"},
+				"PodDisruptionBudget": {"spec", "selector", "matchLabels"},
+				"NetworkPolicy":       {"spec", "podSelector", "matchLabels"},
+			}[object.GetKind()]
+			if path == nil {
+				continue
+			}
+			by, _, err := unstructured.NestedStringMap(object.Object, path...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pods := installed.selected(t, by); len(pods) != 1 || pods[0].owner != object.GetName() {
+				t.Errorf("%s %s selects %v", object.GetKind(), object.GetName(), pods)
+			}
+		}
+	})
+}
+
+func TestServiceMonitorsFindTheMetrics(t *testing.T) {
+	t.Parallel()
+	installed := install(t, cases["everything"])
+	services := all[corev1.Service](t, installed, "Service")
+	monitors := slices.DeleteFunc(slices.Clone(installed.objects), func(o unstructured.Unstructured) bool { return o.GetKind() != "ServiceMonitor" })
+	if len(monitors) != 2 {
+		t.Fatalf("%d ServiceMonitors", len(monitors))
+	}
+	for _, monitor := range monitors {
+		by, _, _ := unstructured.NestedStringMap(monitor.Object, "spec", "selector", "matchLabels")
+		var found []string
+		for name, service := range services {
+			if labels.SelectorFromSet(by).Matches(labels.Set(service.Labels)) {
+				found = append(found, name)
+			}
+		}
+		if want := monitor.GetName() + "-metrics"; !slices.Equal(found, []string{want}) {
+			t.Errorf("ServiceMonitor %s finds Services %v, want %s, by whose name the alert rules know it", monitor.GetName(), found, want)
+		}
+		if monitor.GetLabels()["release"] != "prometheus" {
+			t.Error("monitoring.labels are not among its labels")
+		}
+	}
+}
+
+// A pod waits for ever for a Secret that nobody makes.
+func TestEveryMountedObjectIsMadeByTheReleaseOrGiven(t *testing.T) {
+	t.Parallel()
+	given := []string{"webhook", "public", "mtls", "private", "registrar", "public-ca", "database", "users", "kek", "database-ca", "database-client", "details", "trust", "store"}
+	eachCase(t, func(t *testing.T, installed installation) {
+		made := installed.made(t)
+		for _, pod := range installed.pods(t) {
+			for _, volume := range pod.spec.Volumes {
+				source := sourceOf(volume)
+				_, name, _ := strings.Cut(source, " ")
+				if !made[source] && !slices.Contains(given, name) {
+					t.Errorf("%s mounts %s, which neither the release makes nor the values give", pod.owner, source)
+				}
+			}
+		}
+	})
+}
+
+// made are the Secrets, ConfigMaps and claims that there will be.
+func (i installation) made(t *testing.T) map[string]bool {
+	t.Helper()
+	made := map[string]bool{}
+	for _, object := range i.objects {
+		switch object.GetKind() {
+		case "Certificate":
+			secret, _, _ := unstructured.NestedString(object.Object, "spec", "secretName")
+			made["Secret "+secret] = true
+		case "ConfigMap", "PersistentVolumeClaim":
+			made[object.GetKind()+" "+object.GetName()] = true
+		}
+	}
+	for _, argument := range i.operator(t).Args {
+		if secret, is := strings.CutPrefix(argument, "--key-encryption-key-secret="+namespace+"/"); is {
+			made["Secret "+secret] = true
+		}
+	}
+	return made
+}
+
+func (i installation) operator(t *testing.T) corev1.Container {
+	t.Helper()
+	return all[appsv1.Deployment](t, i, "Deployment")[releaseName].Spec.Template.Spec.Containers[0]
+}
+
+func sourceOf(volume corev1.Volume) string {
+	switch {
+	case volume.Secret != nil:
+		return "Secret " + volume.Secret.SecretName
+	case volume.ConfigMap != nil:
+		return "ConfigMap " + volume.ConfigMap.Name
+	case volume.PersistentVolumeClaim != nil:
+		return "PersistentVolumeClaim " + volume.PersistentVolumeClaim.ClaimName
+	}
+	return "something else"
+}
+
+// Everything that is served or asked for by a name has it in its certificate.
+func TestCertificatesAreForTheNamesThatAreCalled(t *testing.T) {
+	t.Parallel()
+	for values, names := range map[string][]string{
+		"": {
+			"fapi-operator-webhook.fapi-system.svc", "fapi-operator-public.fapi-system.svc", "fapi-operator-mtls.fapi-system.svc",
+			"fapi-operator-private.fapi-system.svc", "spiffe://cluster.local/ns/fapi-system/sa/fapi-operator",
+		},
+		cases["everything"]: {
+			"fapi-operator-webhook.fapi-system.svc", "auth.bank.example", "mtls.auth.bank.example",
+			"fapi-operator-private.fapi-system.svc", "spiffe://cluster.local/ns/fapi-system/sa/fapi-operator",
+		},
+	} {
+		installed := install(t, values)
+		var certified []string
+		for _, certificate := range all[certificate](t, installed, "Certificate") {
+			if !certificate.Spec.IsCA {
+				certified = append(certified, append(certificate.Spec.DNSNames, certificate.Spec.URIs...)...)
+			}
+			if certificate.Spec.PrivateKey.RotationPolicy == "" {
+				t.Errorf("certificate %s leaves the rotation of its key to cert-manager's version", certificate.Name)
+			}
+		}
+		slices.Sort(certified)
+		slices.Sort(names)
+		if !slices.Equal(certified, names) {
+			t.Errorf("certificates for %v, want %v", certified, names)
+		}
+	}
+}
+
+// certificate is what matters here of cert-manager's.
+type certificate struct {
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              struct {
+		IsCA       bool     `json:"isCA"`
+		DNSNames   []string `json:"dnsNames"`
+		URIs       []string `json:"uris"`
+		SecretName string   `json:"secretName"`
+		PrivateKey struct {
+			RotationPolicy string `json:"rotationPolicy"`
+		} `json:"privateKey"`
+	} `json:"spec"`
+}
+
+// The API server finds the webhook's Service, and knows its certificate.
+func TestWebhookIsReachedAndTrusted(t *testing.T) {
+	t.Parallel()
+	eachCase(t, func(t *testing.T, installed installation) {
+		services := all[corev1.Service](t, installed, "Service")
+		certificates := all[certificate](t, installed, "Certificate")
+		for _, object := range installed.objects {
+			if object.GetKind() != "ValidatingWebhookConfiguration" {
+				continue
+			}
+			webhooks, _, _ := unstructured.NestedSlice(object.Object, "webhooks")
+			config, _, _ := unstructured.NestedMap(webhooks[0].(map[string]any), "clientConfig")
+			service, _, _ := unstructured.NestedString(config, "service", "name")
+			if _, there := services[service]; !there {
+				t.Errorf("there is no Service %s", service)
+			}
+			injected, _ := strings.CutPrefix(object.GetAnnotations()["cert-manager.io/inject-ca-from"], namespace+"/")
+			_, certified := certificates[injected]
+			if bundle := config["caBundle"]; certified == (bundle != nil) {
+				t.Errorf("the CA is injected from certificate %q, and stated as %v: want one of both", injected, bundle)
+			}
+		}
+	})
+}
+
+func TestScaleFollowsTheStore(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		strategy appsv1.DeploymentStrategyType
+		replicas int32 // 0: left to an autoscaler
+		beside   []string
+	}{
+		"default":    {appsv1.RecreateDeploymentStrategyType, 1, []string{"PersistentVolumeClaim"}},
+		"postgres":   {appsv1.RollingUpdateDeploymentStrategyType, 2, []string{"PodDisruptionBudget"}},
+		"everything": {appsv1.RollingUpdateDeploymentStrategyType, 0, []string{"HorizontalPodAutoscaler", "PodDisruptionBudget"}},
+	} {
+		installed := install(t, cases[name])
+		server := all[appsv1.Deployment](t, installed, "Deployment")[releaseName+"-authserver"]
+		var replicas int32
+		if server.Spec.Replicas != nil {
+			replicas = *server.Spec.Replicas
+		}
+		if server.Spec.Strategy.Type != want.strategy || replicas != want.replicas {
+			t.Errorf("%s: strategy %s, %d replicas", name, server.Spec.Strategy.Type, replicas)
+		}
+		found := map[string]bool{}
+		for _, object := range installed.objects {
+			scales := slices.Contains([]string{"PersistentVolumeClaim", "PodDisruptionBudget", "HorizontalPodAutoscaler"}, object.GetKind())
+			if scales && object.GetName() != releaseName {
+				found[object.GetKind()] = true
+			}
+		}
+		if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, want.beside) {
+			t.Errorf("%s: %v, want %v", name, got, want.beside)
+		}
+	}
+}
