@@ -161,7 +161,7 @@ func finish(t *testing.T, r row, load *load, db *sql.DB) {
 
 func grantsWithTwoRefreshTokens(t *testing.T, db *sql.DB) (count int) {
 	t.Helper()
-	defer db.Close()
+	defer func() { _ = db.Close() }() // It was only read.
 	const query = `SELECT count(*) FROM (SELECT grant_id FROM refresh_tokens GROUP BY grant_id HAVING count(*) > 1) AS twice`
 	if err := db.QueryRowContext(t.Context(), query).Scan(&count); err != nil {
 		t.Fatal(err)
