@@ -33,6 +33,8 @@ import (
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,verbs=get
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=system,resources=leases,verbs=get;create;update
+// The leader is told by an event of the core group.
+// +kubebuilder:rbac:groups="",namespace=system,resources=events,verbs=create;patch
 
 // The back-off after a failure; our own choice. A server that comes back is
 // noticed within the longest wait.
