@@ -314,7 +314,7 @@ func (s *Server) writeFiles(t testing.TB) {
 	s.KeyEncryptionKeyFile = writeStore(t, directory)
 	testca.WriteFile(t, directory, "users.yaml", fmt.Appendf(nil,
 		"users:\n- username: %s\n  passwordHash: %s\n  claims: %s\n- username: bob\n  passwordHash: %[2]s\n",
-		s.Person.Username, cheapHash(s.Person.Password), aliceClaims))
+		s.Person.Username, CheapHash(s.Person.Password), aliceClaims))
 	testca.WriteFile(t, directory, "account_information.json", []byte(accountInformationSchema))
 	testca.WriteFile(t, directory, "payment_initiation.json", []byte(paymentInitiationSchema))
 }
@@ -354,8 +354,8 @@ const aliceClaims = `
     address: {formatted: "Example Street 1\n10115 Berlin", street_address: Example Street 1, locality: Berlin, postal_code: "10115", country: Germany}
     updated_at: 1767225600`
 
-// cheapHash uses the least that a users' file may hold, so that tests are fast.
-func cheapHash(password string) string {
+// CheapHash is the hash of a password for a users' file. It uses the least that a users' file may hold, so that tests are fast.
+func CheapHash(password string) string {
 	const memoryKiB, passes, threads, tagBytes = 7 << 10, 5, 1, 32
 	salt := []byte(strings.Repeat("s", 16))
 	tag := argon2.IDKey([]byte(password), salt, passes, memoryKiB, threads, tagBytes)

@@ -60,6 +60,7 @@ type Cluster struct {
 	Password string
 
 	durability Durability
+	neighbors  Neighbors
 	data       string
 	programs   string
 	account    *account
@@ -102,7 +103,7 @@ func New(t testing.TB) *Database {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.cluster == nil {
-		shared.cluster = start(t, Forgetful)
+		shared.cluster = start(t, Forgetful, Neighbors{})
 	}
 	return shared.cluster.Database(t)
 }
@@ -110,7 +111,17 @@ func New(t testing.TB) *Database {
 // Start starts a cluster for one test, which may crash it.
 func Start(t testing.TB, durability Durability) *Cluster {
 	t.Helper()
-	c := start(t, durability)
+	return StartFor(t, durability, Neighbors{})
+}
+
+// Neighbors are programs beyond this machine's loopback that use a cluster: they
+// come to an IP address of this machine, and know it by a DNS name.
+type Neighbors struct{ Address, Name string }
+
+// StartFor is Start for a cluster that neighbors use too, at its port and with TLS.
+func StartFor(t testing.TB, durability Durability, neighbors Neighbors) *Cluster {
+	t.Helper()
+	c := start(t, durability, neighbors)
 	t.Cleanup(func() {
 		if err := c.remove(); err != nil {
 			t.Error(err)
@@ -119,9 +130,9 @@ func Start(t testing.TB, durability Durability) *Cluster {
 	return c
 }
 
-func start(t testing.TB, durability Durability) *Cluster {
+func start(t testing.TB, durability Durability, neighbors Neighbors) *Cluster {
 	t.Helper()
-	c, err := prepare(t, durability, oauth.NewSecret().Reveal())
+	c, err := prepare(t, durability, oauth.NewSecret().Reveal(), neighbors)
 	if err == nil {
 		err = c.initialize()
 	}
@@ -135,9 +146,9 @@ func start(t testing.TB, durability Durability) *Cluster {
 }
 
 // prepare makes the cluster's files, but for its data.
-func prepare(t testing.TB, durability Durability, password string) (_ *Cluster, err error) {
+func prepare(t testing.TB, durability Durability, password string, neighbors Neighbors) (_ *Cluster, err error) {
 	t.Helper()
-	c := &Cluster{Password: password, durability: durability}
+	c := &Cluster{Password: password, durability: durability, neighbors: neighbors}
 	if c.programs, err = findPrograms(); err != nil {
 		return nil, err
 	}
@@ -151,7 +162,7 @@ func prepare(t testing.TB, durability Durability, password string) (_ *Cluster, 
 		return nil, err
 	}
 	authority := testca.New(t, "database authority", time.Now())
-	authority.Server(t).Write(t, c.Directory)
+	authority.Issue(t, c.names()).Write(t, c.Directory)
 	c.CAFile = testca.WriteFile(t, c.Directory, "ca.crt", authority.PEM())
 	c.PasswordFile = testca.WriteFile(t, c.Directory, "password", []byte(c.Password+"\n"))
 	c.data = filepath.Join(c.Directory, "data")
@@ -164,18 +175,44 @@ func (c *Cluster) initialize() error {
 		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"); err != nil {
 		return err
 	}
-	return c.configure()
+	return errors.Join(c.configure(), c.admitNeighbors())
 }
 
-// configure adds to the settings; of a setting that is there already the last counts.
-func (c *Cluster) configure() (err error) {
-	file, err := os.OpenFile(filepath.Join(c.data, "postgresql.auto.conf"), os.O_APPEND|os.O_WRONLY, 0)
+// names are what the cluster's TLS certificate is for.
+func (c *Cluster) names() testca.Leaf {
+	leaf := testca.Leaf{DNS: []string{"localhost"}, IPs: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	if c.neighbors.Name != "" {
+		leaf.DNS = append(leaf.DNS, c.neighbors.Name)
+	}
+	return leaf
+}
+
+// admitNeighbors lets them in, with TLS and the password.
+func (c *Cluster) admitNeighbors() error {
+	if c.neighbors.Address == "" {
+		return nil
+	}
+	return appendTo(filepath.Join(c.data, "pg_hba.conf"), "hostssl all all all scram-sha-256\n")
+}
+
+func appendTo(path, text string) (err error) {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	_, err = fmt.Fprintf(file, `
-listen_addresses = '127.0.0.1'
+	_, err = file.WriteString(text)
+	return err
+}
+
+// configure adds to the settings; of a setting that is there already the last counts.
+func (c *Cluster) configure() error {
+	listen := "127.0.0.1"
+	if c.neighbors.Address != "" {
+		listen += "," + c.neighbors.Address
+	}
+	return appendTo(filepath.Join(c.data, "postgresql.auto.conf"), fmt.Sprintf(`
+listen_addresses = '%[4]s'
 port = %[2]d
 unix_socket_directories = '%[1]s'
 ssl = on
@@ -187,8 +224,7 @@ fsync = %[3]s
 full_page_writes = %[3]s
 # A standby that has lost its primary may pause so long before it sees that it is promoted.
 wal_retrieve_retry_interval = 500ms
-`, c.Directory, c.Port, c.durability)
-	return err
+`, c.Directory, c.Port, c.durability, listen))
 }
 
 // run starts the server and waits until it takes connections.

@@ -13,7 +13,7 @@ const standbyName = "standby"
 // the standby's disk too. Its account and databases are the cluster's.
 func (c *Cluster) Standby(t testing.TB) *Cluster {
 	t.Helper()
-	standby, err := prepare(t, c.durability, c.Password)
+	standby, err := prepare(t, c.durability, c.Password, Neighbors{})
 	if err != nil {
 		t.Fatalf("prepare the standby: %v", err)
 	}
