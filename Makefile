@@ -32,6 +32,10 @@ test: prerequisites controlplane interop ## Run every test, with the race detect
 test-faults: prerequisites ## Kill the server hundreds of times under load (KILLS of each kind), and count what is lost: nothing
 	@CGO_ENABLED=0 FAULTS_KILLS=$(or $(KILLS),200) go test -count=1 -v -timeout 60m ./test/faults
 
+.PHONY: test-e2e
+test-e2e: ## Install the chart on a real cluster and use it: KUBECONFIG and E2E_LOAD_IMAGES, or ../shared/cluster
+	@hack/e2e
+
 .PHONY: demo
 demo: $(if $(KUBECONFIG),,controlplane) ## Run the whole main job on this machine; ONCE=1 ends when it has held
 	@CGO_ENABLED=0 go run ./hack/demo $(if $(ONCE),--once)
@@ -45,6 +49,7 @@ verify: ccompiler ## Check generated files, formatting, lint, module files and i
 	hack/verify-generated
 	hack/verify-walls
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
+	$(TOOL) golangci-lint run --allow-parallel-runners --build-tags e2e ./test/e2e/...
 	CGO_ENABLED=1 "$$($(TOOL) -n golangci-lint)" run --allow-parallel-runners --build-tags pkcs11 ./authserver/... ./test/protocol/...
 	cd hack/image && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
 	cd hack/chart && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...

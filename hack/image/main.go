@@ -3,10 +3,11 @@
 // this command for the very same files.
 //
 //	go -C hack/image run . rootfs [--architecture NAME] PROGRAM FOLDER
-//	go -C hack/image run . pack [--architectures NAME,NAME] [--repository NAME] [--tag NAME] FOLDER
+//	go -C hack/image run . pack [--architectures NAME,NAME] [--repository NAME] [--tag NAME] FOLDER [PROGRAM...]
 //
 // rootfs makes a program's whole file system below FOLDER, which must be empty or
-// absent; pack writes each program's image to FOLDER/PROGRAM.tar, in the layout
+// absent; pack writes the image of each PROGRAM, or of
+// all that ship, to FOLDER/PROGRAM.tar, in the layout
 // of the Open Container Initiative, and prints its name and digest. Both compile the checkout that they are in.
 package main
 
@@ -44,7 +45,7 @@ func run(ctx context.Context, arguments []string) error {
 			return packCommand(ctx, arguments[1:])
 		}
 	}
-	return errors.New("say what to do: rootfs [--architecture NAME] PROGRAM FOLDER, or pack [--architectures NAME,NAME] [--repository NAME] [--tag NAME] FOLDER")
+	return errors.New("say what to do: rootfs [--architecture NAME] PROGRAM FOLDER, or pack [--architectures NAME,NAME] [--repository NAME] [--tag NAME] FOLDER [PROGRAM...]")
 }
 
 func rootFSCommand(ctx context.Context, arguments []string) error {
@@ -73,10 +74,14 @@ func packCommand(ctx context.Context, arguments []string) error {
 	if err := set.Parse(arguments); err != nil {
 		return err
 	}
-	if set.NArg() != 1 {
+	if set.NArg() == 0 {
 		return errors.New("pack: name the folder for the archives")
 	}
-	for _, p := range programs {
+	chosen, err := programsOf(set.Args()[1:])
+	if err != nil {
+		return err
+	}
+	for _, p := range chosen {
 		digest, err := pack(ctx, checkout, p, strings.Split(*architectures, ","), name, set.Arg(0))
 		if err != nil {
 			return fmt.Errorf("pack %s: %w", p.name, err)

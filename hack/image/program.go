@@ -18,13 +18,31 @@ var programs = []program{
 	{"authserver", "./authserver", "FAPI 2.0 authorization server"},
 }
 
+// application is no program that ships: pods of the end-to-end tests run it.
+var application = program{"application", "./test/e2e/application", "A FAPI client, for end-to-end tests"}
+
 func programOf(name string) (program, error) {
-	for _, p := range programs {
+	for _, p := range append(programs, application) {
 		if p.name == name {
 			return p, nil
 		}
 	}
-	return program{}, fmt.Errorf("no program is called %q: there are operator and authserver", name)
+	return program{}, fmt.Errorf("no program is called %q: there are operator, authserver and, for end-to-end tests, application", name)
+}
+
+// programsOf are the named programs; without names those that ship.
+func programsOf(names []string) ([]program, error) {
+	if len(names) == 0 {
+		return programs, nil
+	}
+	named := make([]program, len(names))
+	for i, name := range names {
+		var err error
+		if named[i], err = programOf(name); err != nil {
+			return nil, err
+		}
+	}
+	return named, nil
 }
 
 // user is who the programs run as: nobody that a host knows. The group has the

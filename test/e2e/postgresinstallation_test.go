@@ -1,0 +1,115 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestPostgreSQLInstallation is the life of a production installation: no step
+// of it costs a flow.
+func TestPostgreSQLInstallation(t *testing.T) {
+	prepareNamespace(t)
+	database := startDatabase(t)
+	values := fmt.Sprintf(postgresValues, database.Name, database.User)
+	install(t, values)
+	// At once: whoever applies first after the installation is judged.
+	refuseBroken(t)
+	applySamples(t)
+	helm(t, "test", release, "--namespace", namespace, "--timeout=1m")
+
+	t.Run("flows from pods", func(t *testing.T) {
+		for _, s := range samples {
+			told := s.doFlows(t, issuer, 10)
+			figures.note(t, "%s: %d flows, %d failed, median %d ms", s.Name, told.Flows, told.Failed, told.MedianMS)
+		}
+	})
+	t.Run("under load", func(t *testing.T) {
+		load := startLoad(t, issuer, samples...)
+		load.withoutFailure(t, "renewal of every client certificate", func() { renew(t, samplesNamespace, clientCertificates(t)...) })
+		load.withoutFailure(t, "renewal of every certificate of the installation", func() { renew(t, namespace, certificates(t, namespace)...) })
+		load.withoutFailure(t, "rolling restart of the server", func() { restart(t, authserverDeployment) })
+		load.withoutFailure(t, "rolling restart of the operator", func() { restart(t, operatorDeployment) })
+		load.withoutFailure(t, "upgrade", func() { upgrade(t, values+"operator: {resync: 5m}\n", "--set=config.session.lifetime=4h") })
+		load.withoutFailure(t, "rollback", func() { helm(t, "rollback", release, "1", "--namespace", namespace, "--wait", "--timeout=5m") })
+	})
+	t.Run("a deleted application is refused", func(t *testing.T) {
+		gone := samples[2]
+		took := timed(func() {
+			kubectl(t, "delete", "fapiapplication", gone.Name, "--namespace", samplesNamespace, "--wait", waitPatience)
+		})
+		figures.note(t, "application deleted: %s", took)
+		// Its key goes with the application, so that the pod of one that is left asks in its name.
+		thief := samples[0]
+		thief.Arguments = []string{"--client-id=" + samplesNamespace + "." + gone.Name}
+		pod := "thief"
+		apply(t, samplesNamespace, thief.manifest(t, pod, issuer, "--flows=1"))
+		await(t, samplesNamespace, "pod/"+pod, "jsonpath={.status.phase}=Failed")
+		if logs := kubectl(t, "logs", pod, "--namespace", samplesNamespace); !strings.Contains(logs, "invalid_client") {
+			t.Errorf("the deleted client is told: %s", logs)
+		}
+	})
+	wantCleanLogs(t)
+	uninstall(t)
+}
+
+// certificates are the names of a namespace's Certificates.
+func certificates(t *testing.T, namespace string) []string {
+	t.Helper()
+	return strings.Fields(kubectl(t, "get", "certificates", "--namespace", namespace, "-o", "jsonpath={.items[*].metadata.name}"))
+}
+
+// clientCertificates are those that the operator asked for.
+func clientCertificates(t *testing.T) []string {
+	t.Helper()
+	return slices.DeleteFunc(certificates(t, samplesNamespace), func(name string) bool { return name == "client-ca" })
+}
+
+// renew has cert-manager issue certificates anew, as `cmctl renew` does, and waits
+// until it has.
+func renew(t *testing.T, namespace string, names ...string) {
+	t.Helper()
+	const issuing = `{"status":{"conditions":[{"type":"Issuing","status":"True","reason":"ManuallyTriggered","message":"renewed by a test","lastTransitionTime":"2026-01-01T00:00:00Z"},{"type":"Ready","status":"True","reason":"Ready","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}`
+	revision := func(name string) string {
+		return kubectl(t, "get", "certificate", name, "--namespace", namespace, "-o", "jsonpath={.status.revision}")
+	}
+	before := map[string]string{}
+	for _, name := range names {
+		before[name] = revision(name)
+		kubectl(t, "patch", "certificate", name, "--namespace", namespace, "--subresource=status", "--type=merge", "--patch", issuing)
+	}
+	eventually(t, patienceToIssue, "cert-manager has renewed "+strings.Join(names, ", "), func() bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return revision(name) == before[name] })
+	})
+}
+
+// The deployments of a release.
+const (
+	operatorDeployment   = release
+	authserverDeployment = release + "-authserver"
+)
+
+// restart rolls a deployment's pods, and waits until the old ones are gone.
+func restart(t *testing.T, deployment string) {
+	t.Helper()
+	old := strings.Fields(kubectl(t, "get", "pods", "--namespace", namespace, "--selector=app.kubernetes.io/name=fapi-operator", "-o", "name"))
+	old = slices.DeleteFunc(old, func(pod string) bool { return !isOf(t, pod, deployment) })
+	kubectl(t, "rollout", "restart", "deployment", deployment, "--namespace", namespace)
+	kubectl(t, "rollout", "status", "deployment", deployment, "--namespace", namespace, waitPatience)
+	kubectl(t, append([]string{"wait", "--for=delete", waitPatience, "--namespace", namespace}, old...)...)
+}
+
+// isOf tells whether a pod is one of the deployment's ReplicaSets'.
+func isOf(t *testing.T, pod, deployment string) bool {
+	t.Helper()
+	owner := kubectl(t, "get", pod, "--namespace", namespace, "-o", "jsonpath={.metadata.ownerReferences[0].name}")
+	return owner[:max(strings.LastIndexByte(owner, '-'), 0)] == deployment
+}
+
+func upgrade(t *testing.T, values string, further ...string) {
+	t.Helper()
+	helm(t, append([]string{"upgrade", release, chart, "--namespace", namespace, "--wait", "--timeout=5m", "--values", valuesFile(t, values)}, further...)...)
+}

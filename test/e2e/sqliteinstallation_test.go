@@ -1,0 +1,87 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+)
+
+// volumeDirectory is on this machine's disk, which is the node's.
+const volumeDirectory = "/tmp/fapi-e2e-store"
+
+// volume is for a cluster without a storage class.
+const volume = `
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: fapi-store}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  storageClassName: ""
+  hostPath: {path: ` + volumeDirectory + `, type: Directory}
+  claimRef: {namespace: ` + namespace + `, name: store}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: store}
+spec:
+  accessModes: [ReadWriteOnce]
+  storageClassName: ""
+  resources: {requests: {storage: 1Gi}}
+`
+
+// sqliteValues use the cluster's default storage class or, where it has none, a
+// volume that is made here.
+func sqliteValues(t *testing.T) string {
+	t.Helper()
+	const isDefault = `jsonpath={.items[?(@.metadata.annotations.storageclass\.kubernetes\.io/is-default-class=="true")].metadata.name}`
+	if kubectl(t, "get", "storageclasses", "-o", isDefault) != "" {
+		return values
+	}
+	makeVolume(t)
+	return values + "store: {sqlite: {existingClaim: store}}\n"
+}
+
+// makeVolume gives its directory to the server's user: the kubelet does not do so
+// with a hostPath.
+func makeVolume(t *testing.T) {
+	t.Helper()
+	const user = 65532
+	if err := errors.Join(os.Mkdir(volumeDirectory, 0o700), os.Chown(volumeDirectory, user, user)); err != nil {
+		t.Fatalf("make a volume: %v", err)
+	}
+	apply(t, namespace, volume)
+	t.Cleanup(func() {
+		kubectl(t, "delete", "pv", "fapi-store", "--ignore-not-found", "--wait=false")
+		if err := os.RemoveAll(volumeDirectory); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSQLiteInstallation: one server with a volume; a rollout has a gap, and what
+// was acknowledged before it is there afterwards.
+func TestSQLiteInstallation(t *testing.T) {
+	prepareNamespace(t)
+	install(t, sqliteValues(t))
+	refuseBroken(t)
+	applySamples(t)
+	load := startLoad(t, issuer, samples[0], samples[2])
+	flows, failed, errors := load.during(t, func() { restart(t, authserverDeployment) })
+	for _, cause := range errors {
+		if strings.Contains(cause, "invalid_") {
+			t.Errorf("what was acknowledged is gone: %s", cause)
+		}
+	}
+	gap := 0
+	for _, pod := range load.pods {
+		gap = max(gap, load.ask(t, pod).GapMS)
+	}
+	figures.note(t, "rollout with SQLite: a gap of %d ms, %d flows meanwhile, %d failed", gap, flows, failed)
+	load.stop(t)
+	wantCleanLogs(t)
+	uninstall(t)
+}
