@@ -146,6 +146,10 @@ func (s *single) failToStart(t *testing.T) {
 	s.kill()
 }
 
+// restartTarget is how long a restart may take until the server is ready, without
+// a migration.
+const restartTarget = time.Second
+
 // finish stops the load, checks all that was acknowledged, and looks in the
 // database itself for a code that was redeemed twice without anybody's knowledge.
 func finish(t *testing.T, r row, load *load, db *sql.DB) {
@@ -155,6 +159,9 @@ func finish(t *testing.T, r row, load *load, db *sql.DB) {
 		load.ledger.double("a code was redeemed by an unanswered and by an answered request")
 	}
 	load.audit(t)
+	if median := r.median(); median > restartTarget {
+		t.Errorf("a restart takes %s, want at most %s", median, restartTarget)
+	}
 	r.ledger = load.ledger
 	table.add(r)
 }

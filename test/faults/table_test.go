@@ -42,14 +42,15 @@ func (r *rows) print(output io.Writer) {
 	for _, row := range r.rows {
 		l := row.ledger
 		_, _ = fmt.Fprintf(writer, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t\n", row.what, row.kills, l.flows, l.operations, l.unanswered, l.checks,
-			len(l.lost), len(l.doubled), median(row.restarts), slices.Max(row.restarts).Round(time.Millisecond))
+			len(l.lost), len(l.doubled), row.median(), slices.Max(row.restarts).Round(time.Millisecond))
 		kills, flows, lost, twice = kills+row.kills, flows+l.flows, lost+len(l.lost), twice+len(l.doubled)
 	}
 	_ = writer.Flush() // To standard output, as all else that a test says.
 	_, _ = fmt.Fprintf(output, "faults: %d kills, %d flows, %d lost, %d twice\n", kills, flows, lost, twice)
 }
 
-func median(durations []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(durations))
+// median is that of the restarts' times.
+func (r row) median() time.Duration {
+	sorted := slices.Sorted(slices.Values(r.restarts))
 	return sorted[len(sorted)/2].Round(time.Millisecond)
 }
