@@ -3,16 +3,14 @@
 package e2e
 
 import (
-	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 )
 
-// volumeDirectory is on this machine's disk, which is the node's.
-const volumeDirectory = "/tmp/fapi-e2e-store"
-
-// volume is for a cluster without a storage class.
+// volume is for a cluster without a storage class; its directory is on this machine's
+// disk, which is the node's.
 const volume = `
 apiVersion: v1
 kind: PersistentVolume
@@ -21,7 +19,7 @@ spec:
   capacity: {storage: 1Gi}
   accessModes: [ReadWriteOnce]
   storageClassName: ""
-  hostPath: {path: ` + volumeDirectory + `, type: Directory}
+  hostPath: {path: %s, type: Directory}
   claimRef: {namespace: ` + namespace + `, name: store}
 ---
 apiVersion: v1
@@ -50,16 +48,12 @@ func sqliteValues(t *testing.T) string {
 func makeVolume(t *testing.T) {
 	t.Helper()
 	const user = 65532
-	if err := errors.Join(os.Mkdir(volumeDirectory, 0o700), os.Chown(volumeDirectory, user, user)); err != nil {
+	directory := t.TempDir()
+	if err := os.Chown(directory, user, user); err != nil {
 		t.Fatalf("make a volume: %v", err)
 	}
-	apply(t, namespace, volume)
-	t.Cleanup(func() {
-		kubectl(t, "delete", "pv", "fapi-store", "--ignore-not-found", "--wait=false")
-		if err := os.RemoveAll(volumeDirectory); err != nil {
-			t.Error(err)
-		}
-	})
+	apply(t, namespace, fmt.Sprintf(volume, directory))
+	t.Cleanup(func() { kubectl(t, "delete", "pv", "fapi-store", "--ignore-not-found", "--wait=false") })
 }
 
 // TestSQLiteInstallation: one server with a volume; a rollout has a gap, and what
