@@ -47,7 +47,7 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.StringVar(&s.installation, "installation", "", "identifies this installation to the authorization server, as the owner of its clients; must never change (default: the UID of namespace kube-system)")
 	set.StringVar(&s.serverClass, "server-class", "", "serve the FAPIApplications with this serverClassName (default: those without one)")
 	set.Var(&s.namespaces, "namespaces", "serve these namespaces alone, separated by commas (default: all)")
-	set.DurationVar(&s.resync, "resync", 10*time.Minute, "how often a registration is compared with the authorization server's")
+	set.DurationVar(&s.resync, "resync", 10*time.Minute, "how often, at the least, everything that the authorization server holds is compared with what the applications say")
 	s.addRegistrarFlags(set)
 	set.Var(&s.keyEncryptionKey, "key-encryption-key-secret", "make this Secret (`NAMESPACE/NAME`) with the authorization server's key-encryption key, unless it is there; it is never changed (default: none is made)")
 	set.StringVar(&s.webhook.Host, "webhook-host", "", "address that the webhook listens on (default: all)")

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"k8s.io/client-go/tools/events"
@@ -42,6 +41,8 @@ type Registrar interface {
 	Client(ctx context.Context, clientID string) (registration.Record, error)
 	// Delete removes the owner's client. registration.ErrNotFound proves that there is none.
 	Delete(ctx context.Context, clientID string, owner registration.Owner) error
+	// List reads one page of at most limit clients; the first one has no cursor.
+	List(ctx context.Context, cursor string, limit int) (registration.Page, error)
 }
 
 // Reconciler reconciles the FAPIApplications of one server class. All fields
@@ -63,9 +64,12 @@ type Reconciler struct {
 	ServerClassName string
 	// Limits are what the server allows on top of the rule book.
 	Limits fapi.Limits
-	// Resync is how often a registration is compared with the server's.
+	// Resync is how often, at the least, everything that the server holds is
+	// compared with what the applications say.
 	Resync time.Duration
 	Now    func() time.Time
+
+	held *listing
 }
 
 // Reconcile walks the application through the phases, and writes down once how
@@ -91,7 +95,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	r.tell(p)
-	return r.next(p, last.retry), last.retry
+	// What is tried again goes behind every application that has changed.
+	return ctrl.Result{Priority: new(handler.LowPriority)}, last.retry
 }
 
 // phases are the steps to Ready, in their order. The finalizer goes on before
@@ -104,17 +109,6 @@ func (r *Reconciler) phases() []phase {
 		{v1alpha1.ConditionCertificateReady, r.keepCertificate},
 		{v1alpha1.ConditionRegistered, r.register},
 	}
-}
-
-// next compares again with the server after a while, unless a failure is tried
-// again with back-off, or only a person can mend what is wrong. Either goes
-// behind every application that has changed.
-func (r *Reconciler) next(p *passage, retry error) ctrl.Result {
-	result := ctrl.Result{Priority: new(handler.LowPriority)}
-	if retry == nil && !p.isStalled() {
-		result.RequeueAfter = r.Resync - time.Duration(rand.Int64N(int64(r.Resync)/5+1))
-	}
-	return result
 }
 
 func (r *Reconciler) owner(application *v1alpha1.FAPIApplication) registration.Owner {

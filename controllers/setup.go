@@ -57,12 +57,14 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 	if err := manager.GetFieldIndexer().IndexField(ctx, &v1alpha1.FAPIApplication{}, referenceIndex, references); err != nil {
 		return err
 	}
+	r.held = newListing()
 	changes := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(manager).
 		For(&v1alpha1.FAPIApplication{}, builder.WithPredicates(changes)).
 		Watches(&cmv1.Certificate{}, r.whoNames("Certificate")).
 		WatchesMetadata(&corev1.Secret{}, r.whoNames("Secret")).
 		WatchesMetadata(&corev1.ConfigMap{}, r.whoNames("ConfigMap")).
+		WatchesRawSource(newDriftWatch(r)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrentReconciles,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff),

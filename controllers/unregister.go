@@ -49,6 +49,7 @@ func (r *Reconciler) unregister(ctx context.Context, p *passage) (farewell, erro
 	var owned *registration.OwnedByAnotherError
 	switch {
 	case err == nil, errors.Is(err, registration.ErrNotFound):
+		r.held.forget(p.clientID)
 		return farewell{corev1.EventTypeNormal, "Deleted", fmt.Sprintf("The authorization server holds no client %s any more.", p.clientID)}, nil
 	case errors.As(err, &owned):
 		return farewell{corev1.EventTypeNormal, "Deleted", fmt.Sprintf("Client %s was never this application's: it belongs to %s and is left untouched.", p.clientID, owned.Owner)}, nil

@@ -48,6 +48,11 @@ type Record struct {
 // Page is one page of the listing, ordered by client_id.
 type Page struct {
 	Clients []Summary `json:"clients"`
+	// Issuer is the issuer identifier of the server that keeps the clients.
+	Issuer string `json:"issuer"`
+	// Revision is that of the latest write or deletion of any client before the page
+	// was read: as long as it stays, so does the whole listing.
+	Revision int64 `json:"revision"`
 	// NextCursor asks for the next page; empty on the last one.
 	NextCursor string `json:"next_cursor,omitempty"`
 }

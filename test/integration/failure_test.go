@@ -59,9 +59,9 @@ func TestFailedRegistrationIsNotReadyUntilTheServerConfirms(t *testing.T) {
 func (b *bank) requireQuietRetries(t *testing.T, name string) {
 	t.Helper()
 	before := b.get(t, name).ResourceVersion
-	tries := b.server.faults.total()
+	tries := b.server.faults.count(readClient)
 	b.eventually(t, "it is tried again", func(context.Context) error {
-		if b.server.faults.total() < tries+4 {
+		if b.server.faults.count(readClient) < tries+4 {
 			return errNotYet
 		}
 		return nil
@@ -89,46 +89,6 @@ func TestServerThatIsDownIsWaitedFor(t *testing.T) {
 	b.awaitCondition(t, "planner", v1alpha1.ConditionReady, v1alpha1.ReasonServerUnavailable)
 	b.server.start(t)
 	b.awaitReady(t, "planner")
-}
-
-// Only a proven absence is one: nothing is registered again because a read failed.
-func TestFailedComparisonRegistersNothing(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"401", "403", "404 of a proxy", "500", "connection cut"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := openBranch(t, fapi.Limits{})
-			b.resync = time.Second
-			b.startOperator(t)
-			b.create(t, "planner", dpopSpec)
-			b.awaitReady(t, "planner")
-			b.server.faults.set(serverFaults[name])
-			b.awaitCondition(t, "planner", v1alpha1.ConditionReady, v1alpha1.ReasonServerUnavailable)
-			b.awaitComparisons(t, 2)
-			b.server.faults.set(nil)
-			b.awaitReady(t, "planner")
-			if got := b.server.faults.count(http.MethodPut); got != 1 {
-				t.Errorf("the client was registered %d times", got)
-			}
-		})
-	}
-}
-
-// A read that fails once, and succeeds when it is repeated, is no absence either.
-func TestComparisonThatFailsNowAndThenRegistersNothing(t *testing.T) {
-	t.Parallel()
-	b := openBranch(t, fapi.Limits{})
-	b.resync = time.Second
-	b.startOperator(t)
-	b.create(t, "planner", dpopSpec)
-	b.awaitReady(t, "planner")
-	b.server.faults.set(everyOther(answer(http.StatusForbidden)))
-	b.awaitComparisons(t, 6)
-	b.server.faults.set(nil)
-	b.awaitReady(t, "planner")
-	if got := b.server.faults.count(http.MethodPut); got != 1 {
-		t.Errorf("the client was registered %d times", got)
-	}
 }
 
 func TestFinalizerStaysUntilTheDeletionIsProven(t *testing.T) {
@@ -253,9 +213,9 @@ func TestRejectionByTheServerIsFinalUntilTheSpecChanges(t *testing.T) {
 
 	b.awaitReady(t, "witness")
 	b.awaitComparisons(t, 3)
-	tries := b.server.faults.count(http.MethodPut)
+	tries := b.server.faults.count(registerClient)
 	b.awaitComparisons(t, 3)
-	if got := b.server.faults.count(http.MethodPut) - tries; got != 0 {
+	if got := b.server.faults.count(registerClient) - tries; got != 0 {
 		t.Errorf("the refused registration was tried %d times more", got)
 	}
 	b.change(t, "planner", func(a *v1alpha1.FAPIApplication) {
@@ -271,8 +231,8 @@ func TestApplicationThatWasNeverAcceptedGoesAtOnce(t *testing.T) {
 	b.startOperator(t)
 	refused := b.awaitCondition(t, "refused", v1alpha1.ConditionReady, v1alpha1.ReasonRefused)
 	requireCondition(t, refused, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRefused)
-	if len(refused.Finalizers) != 0 || b.server.faults.total() != 0 {
-		t.Errorf("finalizers %v and %d requests, want none before acceptance", refused.Finalizers, b.server.faults.total())
+	if calls := b.server.faults.count(readClient) + b.server.faults.count(registerClient); len(refused.Finalizers) != 0 || calls != 0 {
+		t.Errorf("finalizers %v and %d requests about the client, want none before acceptance", refused.Finalizers, calls)
 	}
 	b.server.stop(t)
 	b.delete(t, "refused")

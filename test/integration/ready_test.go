@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,9 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
-	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
-	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/controllers"
 )
 
@@ -191,93 +188,6 @@ func (b *bank) awaitEvent(t *testing.T, name, reason string) {
 			}
 		}
 		return fmt.Errorf("%d other events", len(events.Items))
-	})
-}
-
-// Counted at the API server and at the store, over several comparisons with the server.
-func TestSteadyStateWritesNothing(t *testing.T) {
-	t.Parallel()
-	b := openBranch(t, fapi.Limits{})
-	b.resync = time.Second
-	b.startOperator(t)
-	b.create(t, "planner", dpopSpec)
-	before := b.awaitReady(t, "planner")
-	revision := b.server.revision(t)
-
-	b.awaitComparisons(t, 3)
-	if after := b.get(t, "planner"); after.ResourceVersion != before.ResourceVersion {
-		t.Errorf("the application was written to: %s, was %s", after.ResourceVersion, before.ResourceVersion)
-	}
-	if got := b.server.revision(t); got != revision || b.server.faults.count(http.MethodPut) != 1 {
-		t.Errorf("the store went from revision %d to %d in %d registrations", revision, got, b.server.faults.count(http.MethodPut))
-	}
-}
-
-// awaitComparisons waits until the operator has compared its registrations with
-// the server n times more.
-func (b *bank) awaitComparisons(t *testing.T, n int) {
-	t.Helper()
-	seen := b.server.faults.count(http.MethodGet)
-	b.eventually(t, "comparisons with the server", func(context.Context) error {
-		if got := b.server.faults.count(http.MethodGet) - seen; got < n {
-			return fmt.Errorf("%d so far", got)
-		}
-		return nil
-	})
-}
-
-func TestRestartedOperatorWritesNothing(t *testing.T) {
-	t.Parallel()
-	b := openBank(t)
-	b.create(t, "planner", dpopSpec)
-	before := b.awaitReady(t, "planner")
-	revision := b.server.revision(t)
-	b.stop()
-	b.startOperator(t)
-	b.awaitComparisons(t, 1)
-	if after := b.get(t, "planner"); after.ResourceVersion != before.ResourceVersion || b.server.revision(t) != revision {
-		t.Error("a restart wrote to the application or to the store")
-	}
-}
-
-func TestRegistrationThatVanishedIsMadeAgain(t *testing.T) {
-	t.Parallel()
-	b := openBranch(t, fapi.Limits{})
-	b.resync = time.Second
-	b.startOperator(t)
-	b.create(t, "planner", dpopSpec)
-	b.awaitReady(t, "planner")
-	clientID := b.namespace + ".planner"
-	if err := b.server.store.DeleteClient(t.Context(), clientID, ownerOf(b.namespace, "planner"), time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	b.eventually(t, "the client is registered again", func(context.Context) error {
-		_, err := b.server.client(t, clientID)
-		return err
-	})
-}
-
-func TestRegistrationThatDriftedIsPutRight(t *testing.T) {
-	t.Parallel()
-	b := openBranch(t, fapi.Limits{})
-	b.resync = time.Second
-	b.startOperator(t)
-	b.create(t, "planner", dpopSpec)
-	b.awaitReady(t, "planner")
-	record, err := b.server.client(t, b.namespace+".planner")
-	if err != nil {
-		t.Fatal(err)
-	}
-	drifted := record.Metadata
-	drifted.RedirectURIs = []string{"https://elsewhere.example.com/callback"}
-	if _, _, err := b.server.store.PutClient(t.Context(), store.ClientWrite{Owner: record.Owner, Generation: record.Generation, Metadata: drifted, Now: time.Now()}); err != nil {
-		t.Fatal(err)
-	}
-	b.eventually(t, "the registration is as the spec means it", func(context.Context) error {
-		if now, err := b.server.client(t, b.namespace+".planner"); err != nil || now.ContentHash != record.ContentHash {
-			return errors.Join(errNotYet, err)
-		}
-		return nil
 	})
 }
 

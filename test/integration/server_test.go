@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,13 +127,13 @@ type faults struct {
 
 	mutex    sync.Mutex
 	current  fault
-	requests []string // methods, in the order in which they came
+	requests []string // as "METHOD /path", in the order in which they came
 }
 
 func (f *faults) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mutex.Lock()
 	current := f.current
-	f.requests = append(f.requests, r.Method)
+	f.requests = append(f.requests, r.Method+" "+r.URL.Path)
 	f.mutex.Unlock()
 	if current == nil {
 		f.next.ServeHTTP(w, r)
@@ -147,23 +148,28 @@ func (f *faults) set(current fault) {
 	f.current = current
 }
 
-func (f *faults) count(method string) int {
+// count is how many requests there were that begin so.
+func (f *faults) count(start string) int {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	count := 0
 	for _, request := range f.requests {
-		if request == method {
+		if strings.HasPrefix(request, start) {
 			count++
 		}
 	}
 	return count
 }
 
-func (f *faults) total() int {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	return len(f.requests)
-}
+// Requests of the registration API.
+const (
+	listClients    = "GET /clients"
+	readClient     = "GET /clients/"
+	registerClient = "PUT /clients/"
+)
+
+// lists counts the pages of the listing that were asked for.
+func (f *faults) lists() int { return f.count(listClients) - f.count(readClient) }
 
 // answer is a status without the registration API's own body, as a proxy gives it.
 func answer(status int) fault {
@@ -183,6 +189,17 @@ func hang(_ http.ResponseWriter, r *http.Request, _ http.Handler) { <-r.Context(
 func onWrites(f fault) fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if r.Method == http.MethodGet {
+			next.ServeHTTP(w, r)
+			return
+		}
+		f(w, r, next)
+	}
+}
+
+// onClients is a fault that the listing does not meet.
+func onClients(f fault) fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.URL.Path == "/clients" {
 			next.ServeHTTP(w, r)
 			return
 		}

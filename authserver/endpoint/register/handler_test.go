@@ -222,6 +222,28 @@ func TestTheErrorCodeIsThatOfRFC7591(t *testing.T) {
 	}
 }
 
+// As long as the revision stays, nobody needs to read the listing again.
+func TestTheListingTellsItsRevision(t *testing.T) {
+	t.Parallel()
+	api := newAPI(t)
+	revision := func() int64 {
+		page := decoded[registration.Page](t, api.send(http.MethodGet, "/clients?limit=1", "", nil))
+		if page.Issuer != issuer {
+			t.Errorf("issuer %q", page.Issuer)
+		}
+		return page.Revision
+	}
+	empty := revision()
+	registered := api.put(body(t, owner, 1, machine())).Revision
+	if got := revision(); empty != 0 || got != registered {
+		t.Errorf("revision %d, then %d; want 0, then %d", empty, got, registered)
+	}
+	api.send(http.MethodDelete, payments+ownedBy, "", nil)
+	if got := revision(); got <= registered {
+		t.Errorf("the deletion left the revision at %d", got)
+	}
+}
+
 func TestTheListingIsPaged(t *testing.T) {
 	t.Parallel()
 	api := newAPI(t)

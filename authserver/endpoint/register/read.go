@@ -25,12 +25,16 @@ func (h *Handler) list(r *http.Request) (endpoint.Reply, error) {
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
+	revision, err := h.Store.ClientRevision(r.Context())
+	if err != nil {
+		return endpoint.Reply{}, err
+	}
 	// One more than the page holds tells whether there is another page.
 	stored, err := h.Store.ListClients(r.Context(), after, size+1)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
-	page := registration.Page{Clients: []registration.Summary{}}
+	page := registration.Page{Clients: []registration.Summary{}, Issuer: h.Issuer, Revision: revision}
 	for _, client := range stored[:min(size, len(stored))] {
 		page.Clients = append(page.Clients, summary(client))
 	}

@@ -1,0 +1,128 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+)
+
+// longestGlance is how long the server's revision is not asked for, at the most;
+// our own choice. It is one small request for all applications together.
+const longestGlance = 30 * time.Second
+
+// driftWatch has every application reconciled again that the server does not hold as
+// its status says: one glance at the server's revision finds that something has
+// changed, and one paged listing what. It is a source of the reconciler's queue.
+type driftWatch struct {
+	reconciler *Reconciler
+	listedAt   time.Time
+	// first is closed once the server has been listed, or could not be.
+	first chan struct{}
+	once  sync.Once
+}
+
+func newDriftWatch(r *Reconciler) *driftWatch {
+	return &driftWatch{reconciler: r, first: make(chan struct{})}
+}
+
+// String names the source in messages.
+func (w *driftWatch) String() string { return "drift at the authorization server" }
+
+// Start watches until ctx ends.
+func (w *driftWatch) Start(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	prioritized, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request])
+	if !ok {
+		return fmt.Errorf("the queue is a %T, which knows no priorities", queue)
+	}
+	go w.run(ctx, prioritized)
+	return nil
+}
+
+// WaitForSync lets an operator that starts compare every application with one
+// listing, instead of asking for each.
+func (w *driftWatch) WaitForSync(ctx context.Context) error {
+	select {
+	case <-w.first:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *driftWatch) run(ctx context.Context, queue priorityqueue.PriorityQueue[reconcile.Request]) {
+	for ticker := time.NewTicker(min(longestGlance, w.reconciler.Resync)); ; {
+		if err := w.compare(ctx, queue); err != nil && ctx.Err() == nil {
+			ctrl.LoggerFrom(ctx).Error(err, "cannot compare the registrations with the authorization server's; it is tried again")
+		}
+		w.once.Do(func() { close(w.first) })
+		select {
+		case <-ctx.Done():
+			ticker.Stop()
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// compare queues the applications that differ, behind those that somebody changes.
+func (w *driftWatch) compare(ctx context.Context, queue priorityqueue.PriorityQueue[reconcile.Request]) error {
+	if unchanged, err := w.glance(ctx); err != nil || unchanged {
+		return err
+	}
+	if err := w.reconciler.held.read(ctx, w.reconciler.Registrar); err != nil {
+		return err
+	}
+	w.listedAt = w.reconciler.Now()
+	differing, err := w.reconciler.findDrift(ctx)
+	if err != nil {
+		return err
+	}
+	queue.AddWithOpts(priorityqueue.AddOpts{Priority: new(handler.LowPriority)}, differing...)
+	return nil
+}
+
+// glance tells whether nothing has happened at the server since the last listing,
+// as far as the server itself says. For what happens behind its back there is the
+// resync.
+func (w *driftWatch) glance(ctx context.Context) (unchanged bool, err error) {
+	if w.reconciler.Now().Sub(w.listedAt) >= w.reconciler.Resync {
+		return false, nil
+	}
+	page, err := w.reconciler.Registrar.List(ctx, "", 1)
+	countCall("list", err)
+	return err == nil && w.reconciler.held.isAt(page.Revision), err
+}
+
+// findDrift lists the applications that take themselves for registered as the server
+// does not hold them, and counts the server's clients of this installation that no
+// application stands for.
+func (r *Reconciler) findDrift(ctx context.Context) ([]reconcile.Request, error) {
+	var applications v1alpha1.FAPIApplicationList
+	if err := r.Kube.List(ctx, &applications, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the applications: %w", err)
+	}
+	held := r.held.all()
+	var differing []reconcile.Request
+	for i := range applications.Items {
+		application := &applications.Items[i]
+		stated := application.Status.Registration
+		if application.Spec.ServerClassName != r.ServerClassName || stated == nil || !application.DeletionTimestamp.IsZero() {
+			continue
+		}
+		found := held[application.Status.ClientID]
+		if found.Owner != r.owner(application) || found.ContentHash != stated.ContentHash || found.Revision != stated.Revision || found.issuer != stated.Issuer {
+			differing = append(differing, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(application)})
+		}
+	}
+	return differing, nil
+}
