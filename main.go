@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -106,13 +107,20 @@ func newManager(settings settings) (ctrl.Manager, error) {
 // addWebhook serves admission from every replica, leader or not, and is ready
 // once it does.
 func addWebhook(manager ctrl.Manager, settings settings) error {
-	validator := &webhook.Validator{ServerClassName: settings.serverClass, Installation: settings.installation}
+	policies := func(ctx context.Context) ([]v1alpha1.FAPIPolicy, error) {
+		return controllers.Policies(ctx, manager.GetClient())
+	}
+	validator := &webhook.Validator{ServerClassName: settings.serverClass, Installation: settings.installation, Policies: policies}
 	if err := validator.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}
 	return errors.Join(
 		manager.AddHealthzCheck("ping", healthz.Ping),
 		manager.AddReadyzCheck("webhook", manager.GetWebhookServer().StartedChecker()),
+		manager.AddReadyzCheck("policies", func(r *http.Request) error {
+			_, err := policies(r.Context())
+			return err
+		}),
 		addAdmissionTrust(manager, settings),
 	)
 }

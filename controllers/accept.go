@@ -15,9 +15,12 @@ import (
 )
 
 // accept asks the rules about the spec again: a webhook can be bypassed, and
-// rules change.
+// rules and policies change.
 func (r *Reconciler) accept(ctx context.Context, p *passage) verdict {
 	p.status.Profile, p.status.Effective = "", nil
+	if err := r.resolvePolicies(ctx, p); err != nil {
+		return unknown(err)
+	}
 	missing := r.resolveTrustAnchors(ctx, p)
 	if findings := r.judge(p); len(findings) > 0 {
 		return fails(v1alpha1.ReasonRefused, listFindings(findings))
@@ -26,7 +29,7 @@ func (r *Reconciler) accept(ctx context.Context, p *passage) verdict {
 		return unresolved(missing)
 	}
 	effective := clientmetadata.FromApplication(p.application, p.resolved).WithDefaults()
-	p.status.Profile = profile(effective)
+	p.status.Profile = string(clientmetadata.Profile(effective))
 	p.status.Effective = effectiveSettings(effective)
 	return holds(v1alpha1.ReasonAccepted, "Every rule admits the spec.")
 }
@@ -60,19 +63,6 @@ func unresolved(err error) verdict {
 		return fails(v1alpha1.ReasonReferenceNotFound, sentence(err))
 	}
 	return unknown(err)
-}
-
-// Profiles that status names.
-const (
-	profileSecurity       = "FAPI2 Security Profile"
-	profileMessageSigning = "FAPI2 Message Signing"
-)
-
-func profile(effective registration.Metadata) string {
-	if *effective.RequireSignedRequestObject || effective.ResponseModes != nil {
-		return profileMessageSigning
-	}
-	return profileSecurity
 }
 
 func effectiveSettings(effective registration.Metadata) *v1alpha1.EffectiveSettings {

@@ -40,14 +40,8 @@ func (r *Reconciler) certificate(p *passage) (*cmv1.Certificate, error) {
 }
 
 func issuerReference(stated v1alpha1.IssuerReference) cmmeta.IssuerReference {
-	reference := cmmeta.IssuerReference{Name: stated.Name, Kind: cmv1.IssuerKind, Group: cmv1.SchemeGroupVersion.Group}
-	if stated.Kind != "" {
-		reference.Kind = stated.Kind
-	}
-	if stated.Group != "" {
-		reference.Group = stated.Group
-	}
-	return reference
+	issuer := clientmetadata.Issuer(stated)
+	return cmmeta.IssuerReference{Name: issuer.Name, Kind: issuer.Kind, Group: issuer.Group}
 }
 
 // certificatePrivateKey always states the rotation policy, whose default has

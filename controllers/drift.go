@@ -9,8 +9,6 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
@@ -40,11 +38,7 @@ func (w *driftWatch) String() string { return "drift at the authorization server
 
 // Start watches until ctx ends.
 func (w *driftWatch) Start(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-	prioritized, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request])
-	if !ok {
-		return fmt.Errorf("the queue is a %T, which knows no priorities", queue)
-	}
-	go w.run(ctx, prioritized)
+	go w.run(ctx, queue)
 	return nil
 }
 
@@ -59,7 +53,7 @@ func (w *driftWatch) WaitForSync(ctx context.Context) error {
 	}
 }
 
-func (w *driftWatch) run(ctx context.Context, queue priorityqueue.PriorityQueue[reconcile.Request]) {
+func (w *driftWatch) run(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	for ticker := time.NewTicker(min(longestGlance, w.reconciler.Resync)); ; {
 		if err := w.compare(ctx, queue); err != nil && ctx.Err() == nil {
 			ctrl.LoggerFrom(ctx).Error(err, "cannot compare the registrations with the authorization server's; it is tried again")
@@ -75,7 +69,7 @@ func (w *driftWatch) run(ctx context.Context, queue priorityqueue.PriorityQueue[
 }
 
 // compare queues the applications that differ, behind those that somebody changes.
-func (w *driftWatch) compare(ctx context.Context, queue priorityqueue.PriorityQueue[reconcile.Request]) error {
+func (w *driftWatch) compare(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	if unchanged, err := w.glance(ctx); err != nil || unchanged {
 		return err
 	}
@@ -87,7 +81,7 @@ func (w *driftWatch) compare(ctx context.Context, queue priorityqueue.PriorityQu
 	if err != nil {
 		return err
 	}
-	queue.AddWithOpts(priorityqueue.AddOpts{Priority: new(handler.LowPriority)}, differing...)
+	queueBehind(queue, differing)
 	return nil
 }
 

@@ -61,12 +61,14 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 	changes := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(manager).
 		For(&v1alpha1.FAPIApplication{}, builder.WithPredicates(changes)).
+		Watches(&v1alpha1.FAPIPolicy{}, r.whenPoliciesChange()).
 		Watches(&cmv1.Certificate{}, r.whoNames("Certificate")).
 		WatchesMetadata(&corev1.Secret{}, r.whoNames("Secret")).
 		WatchesMetadata(&corev1.ConfigMap{}, r.whoNames("ConfigMap")).
 		WatchesRawSource(newDriftWatch(r)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrentReconciles,
+			UsePriorityQueue:        new(true), // queueBehind
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff),
 		}).
 		Complete(r)

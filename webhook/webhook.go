@@ -33,6 +33,9 @@ type Validator struct {
 	Installation string
 	// Limits are what the server allows on top of the rule book.
 	Limits fapi.Limits
+	// Policies gives every policy, from a snapshot that is watched. An error refuses:
+	// what is not known yet might bound.
+	Policies func(context.Context) ([]v1alpha1.FAPIPolicy, error)
 }
 
 // SetupWithManager serves the validator at the manager's webhook server.
@@ -41,13 +44,13 @@ func (v *Validator) SetupWithManager(manager ctrl.Manager) error {
 }
 
 // ValidateCreate judges a new application.
-func (v *Validator) ValidateCreate(_ context.Context, application *v1alpha1.FAPIApplication) (admission.Warnings, error) {
-	return v.validate(application)
+func (v *Validator) ValidateCreate(ctx context.Context, application *v1alpha1.FAPIApplication) (admission.Warnings, error) {
+	return v.validate(ctx, application)
 }
 
 // ValidateUpdate judges a changed application as if it were new.
-func (v *Validator) ValidateUpdate(_ context.Context, _, application *v1alpha1.FAPIApplication) (admission.Warnings, error) {
-	return v.validate(application)
+func (v *Validator) ValidateUpdate(ctx context.Context, _, application *v1alpha1.FAPIApplication) (admission.Warnings, error) {
+	return v.validate(ctx, application)
 }
 
 // ValidateDelete allows every deletion.
@@ -55,11 +58,18 @@ func (v *Validator) ValidateDelete(context.Context, *v1alpha1.FAPIApplication) (
 	return nil, nil
 }
 
-func (v *Validator) validate(application *v1alpha1.FAPIApplication) (admission.Warnings, error) {
+func (v *Validator) validate(ctx context.Context, application *v1alpha1.FAPIApplication) (admission.Warnings, error) {
 	if application.Spec.ServerClassName != v.ServerClassName {
 		return nil, nil
 	}
-	resolved := clientmetadata.Resolved{CertificateURI: clientmetadata.CertificateURI(v.Installation, clientmetadata.ClientID(application))}
+	policies, err := v.Policies(ctx)
+	if err != nil {
+		return nil, apierrors.NewServiceUnavailable(err.Error())
+	}
+	resolved := clientmetadata.Resolved{
+		Policies:       clientmetadata.PoliciesFor(application.Namespace, policies),
+		CertificateURI: clientmetadata.CertificateURI(v.Installation, clientmetadata.ClientID(application)),
+	}
 	warnings := warn(application, resolved)
 	findings := clientmetadata.Judge(application, resolved, v.Limits)
 	if len(findings) == 0 {

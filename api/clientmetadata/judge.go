@@ -2,6 +2,7 @@ package clientmetadata
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -25,12 +26,16 @@ func (f Finding) Message() string {
 // String is the message with the field at fault.
 func (f Finding) String() string { return f.Path.String() + ": " + f.Message() }
 
-// Judge asks every rule about the application: those on manifests, and the rule
-// book. What resolved does not know yet is taken for fit.
+// Judge asks every rule about the application: those on manifests, those of the
+// policies that bound it, and the rule book. What resolved does not know yet is taken for fit.
 func Judge(application *v1alpha1.FAPIApplication, resolved Resolved, limits fapi.Limits) []Finding {
 	limits.Pending = pending(application, resolved)
 	_, violations := fapi.AdmitClient(FromApplication(application, resolved), limits)
-	return append(brokenManifestRules(application), Locate(violations)...)
+	return slices.Concat(
+		brokenManifestRules(application, resolved.Policies),
+		brokenPolicyRules(application, resolved.Policies),
+		Locate(violations),
+	)
 }
 
 // Locate finds the field that each violation is about.

@@ -22,13 +22,16 @@ type manifestRule struct {
 	Holds  func(*v1alpha1.FAPIApplication) bool
 }
 
+// clientIDNamespaceRule is the one that a policy may waive.
+const clientIDNamespaceRule = "LOCAL-CLIENT-ID-NAMESPACE"
+
 // manifestRules are asked before the rule book.
 var manifestRules = []manifestRule{
 	{
-		ID:     "LOCAL-CLIENT-ID-NAMESPACE",
+		ID:     clientIDNamespaceRule,
 		Clause: "our own choice",
 		Demand: "a client identifier begins with the namespace and a dot, so that no namespace takes another one's",
-		Remedy: "leave clientID out, or begin it with the namespace and a dot",
+		Remedy: "leave clientID out, begin it with the namespace and a dot, or have a FAPIPolicy allow it (foreignClientIDs)",
 		Path:   "clientID",
 		Holds:  hasIDOfItsNamespace,
 	},
@@ -90,10 +93,11 @@ var manifestRules = []manifestRule{
 	},
 }
 
-func brokenManifestRules(application *v1alpha1.FAPIApplication) []Finding {
+func brokenManifestRules(application *v1alpha1.FAPIApplication, policies []v1alpha1.FAPIPolicy) []Finding {
 	var findings []Finding
 	for _, rule := range manifestRules {
-		if !rule.Holds(application) {
+		waived := rule.ID == clientIDNamespaceRule && mayHaveForeignID(application, policies)
+		if !waived && !rule.Holds(application) {
 			violation := registration.Violation{Rule: rule.ID, Clause: rule.Clause, Demand: rule.Demand, Remedy: rule.Remedy}
 			findings = append(findings, Finding{specPath(rule.Path), violation})
 		}

@@ -7,9 +7,11 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
-// Resolved is what a spec refers to, as far as it is known. Admission makes no
-// request and knows only the certificate's name.
+// Resolved is what a spec refers to or is bound by, as far as it is known. Admission
+// makes no request and knows only the certificate's name and the policies.
 type Resolved struct {
+	// Policies bound the application (PoliciesFor its namespace).
+	Policies []v1alpha1.FAPIPolicy
 	// JWKS are the public keys from a Secret, a ConfigMap or the operator, and
 	// the key of a registered certificate. Nil: not known, or stated in the spec.
 	JWKS json.RawMessage

@@ -15,7 +15,7 @@ var schemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
 var AddToScheme = schemeBuilder.AddToScheme
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &FAPIApplication{}, &FAPIApplicationList{})
+	scheme.AddKnownTypes(GroupVersion, &FAPIApplication{}, &FAPIApplicationList{}, &FAPIPolicy{}, &FAPIPolicyList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

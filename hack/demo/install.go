@@ -44,7 +44,7 @@ func (d *demo) install(ctx context.Context) error {
 	if err := d.apply(ctx, "-k", d.folder.installation()); err != nil {
 		return err
 	}
-	_, err := d.kubectl(ctx, "wait", "--for=condition=Established", "--timeout=1m", "customresourcedefinition/fapiapplications.fapi-operator.io")
+	_, err := d.kubectl(ctx, "wait", "--for=condition=Established", "--timeout=1m", "customresourcedefinition/fapiapplications.fapi-operator.io", "customresourcedefinition/fapipolicies.fapi-operator.io")
 	return err
 }
 

@@ -127,7 +127,7 @@ func uninstall(t *testing.T) {
 		helm(t, "uninstall", release, "--namespace", namespace, "--wait", "--timeout=3m")
 	})
 	figures.note(t, "samples' namespace deleted and chart uninstalled: %s", took)
-	for _, kept := range []string{"crd/fapiapplications.fapi-operator.io", "secret/" + release + "-key-encryption-key"} {
+	for _, kept := range []string{"crd/fapiapplications.fapi-operator.io", "crd/fapipolicies.fapi-operator.io", "secret/" + release + "-key-encryption-key"} {
 		if _, err := tryKubectl(t, "", "get", kept, "--namespace", namespace); err != nil {
 			t.Errorf("the uninstallation took %s away: %v", kept, err)
 		}
@@ -136,5 +136,5 @@ func uninstall(t *testing.T) {
 		t.Errorf("left: %s", left)
 	}
 	kubectl(t, "delete", "namespace", namespace, "--wait", waitPatience)
-	kubectl(t, "delete", "crd/fapiapplications.fapi-operator.io")
+	kubectl(t, "delete", "crd/fapiapplications.fapi-operator.io", "crd/fapipolicies.fapi-operator.io")
 }

@@ -99,7 +99,7 @@ func TestServerThatLostItsStoreGetsEverythingBackAtOnce(t *testing.T) {
 		}
 	}
 	for _, application := range applications {
-		b.eventually(t, "the client is registered again, and its status says so", func(ctx context.Context) error {
+		b.eventually(t, "the client is registered again, and its status says so", func(context.Context) error {
 			record, err := b.server.client(t, application.Status.ClientID)
 			if err == nil && b.get(t, application.Name).Status.Registration.Revision != record.Revision {
 				err = errNotYet

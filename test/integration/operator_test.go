@@ -99,7 +99,10 @@ func (b *bank) startOperator(t *testing.T) {
 	t.Helper()
 	b.webhookPort = freePort(t)
 	manager := b.newManager(t)
-	if err := (&webhook.Validator{Installation: installation}).SetupWithManager(manager); err != nil {
+	policies := func(ctx context.Context) ([]v1alpha1.FAPIPolicy, error) {
+		return controllers.Policies(ctx, manager.GetClient())
+	}
+	if err := (&webhook.Validator{Installation: installation, Policies: policies}).SetupWithManager(manager); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.newReconciler(t, manager).SetupWithManager(t.Context(), manager); err != nil {
