@@ -21,12 +21,15 @@ type Description struct {
 	TakesOverAt time.Time
 	// DoneAt is when the key goes by itself; zero until its successor is known.
 	DoneAt time.Time
+	// SuccessorAt is when the next key of its use and algorithm is made; zero for
+	// all but the newest.
+	SuccessorAt time.Time
 }
 
 func (k openedKey) description(now time.Time) Description {
 	return Description{
 		ID: k.row.ID, KeyID: k.public().KeyID(), Use: k.row.Use, Algorithm: k.row.Algorithm, State: string(k.state(now)),
-		CreatedAt: k.row.CreatedAt, TakesOverAt: k.takesOver, DoneAt: k.doneAt,
+		CreatedAt: k.row.CreatedAt, TakesOverAt: k.takesOver, DoneAt: k.doneAt, SuccessorAt: k.successorAt,
 	}
 }
 

@@ -266,7 +266,7 @@ func TestKeysAreListedWithTheirTimes(t *testing.T) {
 	}
 	want := []Description{
 		{ID: "sig/ES256/1", KeyID: first, Use: "sig", Algorithm: "ES256", State: "current", CreatedAt: now, DoneAt: now.Add(31*day + 2*time.Hour)},
-		{ID: "sig/ES256/2", Use: "sig", Algorithm: "ES256", State: "next", CreatedAt: now.Add(30 * day), TakesOverAt: now.Add(30*day + time.Hour)},
+		{ID: "sig/ES256/2", Use: "sig", Algorithm: "ES256", State: "next", CreatedAt: now.Add(30 * day), TakesOverAt: now.Add(30*day + time.Hour), SuccessorAt: now.Add(60 * day)},
 	}
 	want[1].KeyID = kidAt(t, ring, "ES256", next)
 	if difference := cmp.Diff(want, ours); difference != "" {

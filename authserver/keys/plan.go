@@ -53,6 +53,8 @@ type scheduled struct {
 	// later; both are zero for the newest key of a place.
 	succeeded time.Time
 	doneAt    time.Time
+	// successorAt is when the next generation is made; zero for all but the newest.
+	successorAt time.Time
 }
 
 func (s scheduled) state(now time.Time) state {
@@ -77,7 +79,7 @@ func schedule(rows []store.ServerKey, policy Policy) ([]scheduled, error) {
 		if err != nil {
 			return nil, err
 		}
-		keys[i] = scheduled{row: row, generation: generation}
+		keys[i] = scheduled{row: row, generation: generation, successorAt: row.CreatedAt.Add(policy.Interval)}
 	}
 	slices.SortFunc(keys, func(a, b scheduled) int {
 		return cmp.Or(cmp.Compare(a.row.Use, b.row.Use), cmp.Compare(a.row.Algorithm, b.row.Algorithm), cmp.Compare(a.generation, b.generation))
@@ -96,7 +98,7 @@ func follow(before, key *scheduled, policy Policy) {
 	if key.takesOver.Before(before.takesOver) {
 		key.takesOver = before.takesOver
 	}
-	before.succeeded = key.takesOver
+	before.succeeded, before.successorAt = key.takesOver, time.Time{}
 	before.doneAt = before.succeeded.Add(policy.retention(before.row.Use))
 }
 
@@ -131,7 +133,7 @@ func newPlan(rows []store.ServerKey, now time.Time, policy Policy) (plan, error)
 	}
 	for _, place := range places() {
 		newest := newestAt(place, keys)
-		if newest.generation == 0 || !now.Before(newest.row.CreatedAt.Add(policy.Interval)) {
+		if newest.generation == 0 || !now.Before(newest.successorAt) {
 			planned.make = append(planned.make, successor{place, newest.generation + 1})
 		}
 	}

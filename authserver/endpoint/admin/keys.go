@@ -20,10 +20,11 @@ type Key struct {
 	Algorithm string    `json:"alg"` // RFC 7517, 4.4
 	State     string    `json:"state"`
 	CreatedAt time.Time `json:"created_at"`
-	// TakesOverAt is zero for the oldest key of its use and algorithm, and DoneAt
-	// for the newest.
+	// TakesOverAt is zero for the oldest key of its use and algorithm, DoneAt for the
+	// newest, and SuccessorAt for all but the newest.
 	TakesOverAt time.Time `json:"takes_over_at,omitzero"`
 	DoneAt      time.Time `json:"done_at,omitzero"`
+	SuccessorAt time.Time `json:"successor_at,omitzero"`
 }
 
 // Dropped tells how many keys a call has dropped: one or none.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/admin"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
@@ -30,7 +31,7 @@ func TestAKeyIsListedAndDroppedOnce(t *testing.T) {
 	api := newAPI(t)
 	ring := api.withKeys()
 	before := api.keyOf("sig", "ES256")
-	if want := (admin.Key{ID: "sig/ES256/1", KeyID: ring.Signer(jose.ES256).KeyID(), Use: "sig", Algorithm: "ES256", State: "current", CreatedAt: now}); before != want {
+	if want := (admin.Key{ID: "sig/ES256/1", KeyID: ring.Signer(jose.ES256).KeyID(), Use: "sig", Algorithm: "ES256", State: "current", CreatedAt: now, SuccessorAt: now.Add(30 * 24 * time.Hour)}); before != want {
 		t.Errorf("listed is %v, want %v", before, want)
 	}
 	encryption := api.keyOf("enc", "ECDH-ES+A256KW")
