@@ -36,7 +36,18 @@ type Store interface {
 	FinishCheck(ctx context.Context) (checked bool, err error)
 	// Ping tells whether the store answers.
 	Ping(ctx context.Context) error
+	// Schema tells in which form the store is kept.
+	Schema() Schema
 	Close() error
+}
+
+// Schema is the form in which a store is kept.
+type Schema struct {
+	// Backend is sqlite or postgres.
+	Backend string
+	// Version is the newest that this program knows, to which it has brought the
+	// store when it opened it.
+	Version int64
 }
 
 // Examined is a store that was opened to be read, beside the servers that are at

@@ -36,15 +36,15 @@ const (
 var ErrNewerSchema = errors.New("the database was written by a newer version of the server; start that version, or restore a backup from before the upgrade")
 
 // prepare checks the database and migrates it over connections of its own, which
-// may take longer than a request has.
-func prepare(ctx context.Context, config *pgx.ConnConfig) (err error) {
+// may take longer than a request has. It gives the schema's version.
+func prepare(ctx context.Context, config *pgx.ConnConfig) (version int64, err error) {
 	config = config.Copy()
 	config.RuntimeParams["statement_timeout"] = "0"
 	config.RuntimeParams["lock_timeout"] = milliseconds(lockTime)
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := check(ctx, db); err != nil {
-		return err
+		return 0, err
 	}
 	return migrate(ctx, db)
 }
@@ -73,19 +73,19 @@ func check(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, db *sql.DB) (version int64, err error) {
 	provider, err := newProvider(db)
 	if err != nil {
-		return fmt.Errorf("load migrations: %w", err)
+		return 0, fmt.Errorf("load migrations: %w", err)
 	}
 	current, known, err := schemaVersions(ctx, provider)
 	if err != nil || current == known {
-		return err
+		return known, err
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate its schema: %w", err)
+		return 0, fmt.Errorf("migrate its schema: %w", err)
 	}
-	return nil
+	return known, nil
 }
 
 // schemaVersions gives the database's version and the newest that is known;

@@ -20,6 +20,8 @@ var _ store.Store = (*Store)(nil)
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	pool *pgxpool.Pool
+	// schemaVersion is the one to which Open has brought the database.
+	schemaVersion int64
 }
 
 // ErrUnfit means that the database cannot keep what the contract promises.
@@ -50,14 +52,15 @@ func open(ctx context.Context, settings Settings) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := prepare(ctx, config.ConnConfig); err != nil {
+	version, err := prepare(ctx, config.ConnConfig)
+	if err != nil {
 		return nil, err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{pool: pool}, nil
+	return &Store{pool: pool, schemaVersion: version}, nil
 }
 
 func poolConfig(settings Settings) (*pgxpool.Config, error) {
@@ -110,6 +113,11 @@ func (s *Store) Ping(ctx context.Context) error {
 		return fmt.Errorf("ping the database: %w", err)
 	}
 	return nil
+}
+
+// Schema tells in which form the database is kept; see store.Store.
+func (s *Store) Schema() store.Schema {
+	return store.Schema{Backend: "postgres", Version: s.schemaVersion}
 }
 
 // Close waits for the operations that have begun.

@@ -20,22 +20,24 @@ const applicationID = 0x46415049
 // ErrNewerSchema means that a later version of the server has migrated the database.
 var ErrNewerSchema = errors.New("the database was written by a newer version of the server; start that version, or restore a backup from before the upgrade")
 
-func migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings the database's schema up to date, and gives its version.
+func migrate(ctx context.Context, db *sql.DB) (version int64, err error) {
 	// First of all: a start that is killed in the middle must leave a file that the next one knows.
 	if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
-		return fmt.Errorf("mark it as this server's: %w", err)
+		return 0, fmt.Errorf("mark it as this server's: %w", err)
 	}
 	provider, err := migrationsOf(db)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if _, _, err := schemaVersions(ctx, provider); err != nil {
-		return err
+	_, known, err := schemaVersions(ctx, provider)
+	if err != nil {
+		return 0, err
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate its schema: %w", err)
+		return 0, fmt.Errorf("migrate its schema: %w", err)
 	}
-	return nil
+	return known, nil
 }
 
 func migrationsOf(db *sql.DB) (*goose.Provider, error) {

@@ -24,6 +24,8 @@ type Store struct {
 	pool   *sql.DB // connections that only read
 	writer *writer
 	reads  *statements
+	// schemaVersion is the one to which Open has brought the database.
+	schemaVersion int64
 	// unchecked tells that the file was too large to be checked before it is served from.
 	unchecked bool
 
@@ -69,7 +71,7 @@ func open(ctx context.Context, path string, checkedFirst int64) (_ *Store, err e
 	if err = s.check(ctx, checkedFirst); err != nil {
 		return nil, err
 	}
-	if err = migrate(ctx, s.writes); err != nil {
+	if s.schemaVersion, err = migrate(ctx, s.writes); err != nil {
 		return nil, err
 	}
 	return s, s.start(ctx)
@@ -114,6 +116,11 @@ func (s *Store) Ping(ctx context.Context) error {
 		return fmt.Errorf("ping the database: %w", err)
 	}
 	return nil
+}
+
+// Schema tells in which form the database is kept; see store.Store.
+func (s *Store) Schema() store.Schema {
+	return store.Schema{Backend: "sqlite", Version: s.schemaVersion}
 }
 
 // Close waits for the changes that have begun, and gives the file free.

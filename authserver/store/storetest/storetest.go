@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t testing.TB) store.Store) {
 		name    string
 		clauses []clause
 	}{
+		{"schema", schemaClauses},
 		{"clients", clientClauses},
 		{"pushed requests", pushedRequestClauses},
 		{"interactions", interactionClauses},
