@@ -9,13 +9,22 @@ import (
 
 // Line is what a program's --version prints: its name, the version and revision
 // that the go command stamped into it, and Go's version.
-func Line(program string) string {
+func Line(program string) string { return describe(program, build()) }
+
+// Number is the version that the go command stamped into the program: a tag, or
+// a pseudo-version with the revision in it.
+func Number() string { return number(build()) }
+
+func build() *debug.BuildInfo {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		build = &debug.BuildInfo{}
 	}
-	return describe(program, build)
+	return build
 }
+
+// number is "unknown" for a build outside of a checkout.
+func number(build *debug.BuildInfo) string { return cmp.Or(build.Main.Version, "unknown") }
 
 // describe says "unknown" of what a build outside of a checkout does not know.
 func describe(program string, build *debug.BuildInfo) string {
@@ -27,6 +36,6 @@ func describe(program string, build *debug.BuildInfo) string {
 	if settings["vcs.modified"] == "true" {
 		revision += " with changes"
 	}
-	return fmt.Sprintf("%s %s, revision %s, %s %s/%s", program, cmp.Or(build.Main.Version, "unknown"), revision,
+	return fmt.Sprintf("%s %s, revision %s, %s %s/%s", program, number(build), revision,
 		cmp.Or(build.GoVersion, "unknown"), settings["GOOS"], settings["GOARCH"])
 }

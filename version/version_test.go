@@ -28,6 +28,16 @@ func TestLineTellsWhatTheGoCommandStamped(t *testing.T) {
 	}
 }
 
+func TestABuildOutsideOfACheckoutHasNoKnownNumber(t *testing.T) {
+	t.Parallel()
+	if got := number(&debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}); got != "v1.2.3" {
+		t.Errorf("got %q", got)
+	}
+	if got := number(&debug.BuildInfo{}); got != "unknown" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestLineOfThisBuildNamesItsGo(t *testing.T) {
 	t.Parallel()
 	if got := Line("authserver"); !strings.HasPrefix(got, "authserver ") || !strings.Contains(got, runtime.Version()) {

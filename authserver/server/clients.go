@@ -48,7 +48,7 @@ func newDirectory(clients store.Clients, limits fapi.Limits, log *slog.Logger) (
 func (d *directory) Client(ctx context.Context, clientID string) (*fapi.Client, error) {
 	// The revision is read before the record: a write between the two only means
 	// that the record is newer than what it is filed under.
-	revision, err := d.store.ClientRevision(ctx)
+	revision, err := d.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +66,12 @@ func (d *directory) Client(ctx context.Context, clientID string) (*fapi.Client, 
 	cached.storeRevision = revision
 	d.cache.Add(clientID, cached)
 	return cached.outcome()
+}
+
+// Revision is the one that this replica serves: every client that Client gives
+// from now on is at least as new, since Client reads the same before each answer.
+func (d *directory) Revision(ctx context.Context) (int64, error) {
+	return d.store.ClientRevision(ctx)
 }
 
 // admit asks the rule book, and names in the log a client that it refuses: once

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -26,6 +27,8 @@ import (
 // parts are what the endpoints are made of.
 type parts struct {
 	*Server
+	host       string // the name of the machine, which is the pod's
+	startedAt  time.Time
 	registry   *prometheus.Registry
 	responder  *endpoint.Responder
 	front      *endpoint.Front
@@ -69,8 +72,12 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("find out the name of this host: %w", err)
+	}
 	p := &parts{
-		Server: s, registry: prometheus.NewRegistry(), users: users, clients: clients, details: details,
+		Server: s, host: host, startedAt: s.now().UTC(), registry: prometheus.NewRegistry(), users: users, clients: clients, details: details,
 		clientKeys: jwksuri.New(s.jwksURIConfig()),
 		minter:     &token.Minter{Issuer: s.config.Issuer, Signer: s.keys.Signer, Now: s.now},
 		verifier:   &token.Verifier{Issuer: s.config.Issuer, Keys: s.keys.PublicKeys, RefreshedKeys: s.keys.RefreshedPublicKeys, Now: s.now},

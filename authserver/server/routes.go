@@ -14,6 +14,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/introspect"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/par"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/register"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/replica"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/revoke"
 	tokenendpoint "github.com/fapi-operator/fapi-operator/authserver/endpoint/token"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/userinfo"
@@ -22,6 +23,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/authserver/resource"
 	"github.com/fapi-operator/fapi-operator/authserver/token"
+	"github.com/fapi-operator/fapi-operator/version"
 )
 
 const pathInteraction = "/interaction"
@@ -52,7 +54,17 @@ func (p *parts) privateRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", p.register())
 	mux.Handle(admin.Path, p.admin())
+	mux.Handle(replica.Path, p.replica())
 	return mux
+}
+
+// replica tells of this replica to who may register.
+func (p *parts) replica() http.Handler {
+	return &replica.Handler{
+		Issuer: p.config.Issuer, MTLSBaseURL: p.config.MTLSBaseURL, Host: p.host, StartedAt: p.startedAt, Version: version.Number(),
+		Schema: p.store.Schema(), ClientRevision: p.clients.Revision, Keys: p.keys,
+		Callers: listen.Names(p.config.Listeners.Private.AllowedClientSANs).In, Log: p.log, Count: p.responder.CountRefusal,
+	}
 }
 
 func (p *parts) register() http.Handler {
