@@ -6,6 +6,7 @@ package registrar
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,8 +38,8 @@ type Config struct {
 
 // Registrar calls the registration API. It is safe for concurrent use.
 type Registrar struct {
-	baseURL string
-	client  *http.Client
+	host   string // of the base URL, with its port
+	client *http.Client
 }
 
 // New checks the configuration and the files that it names. It makes no request.
@@ -47,12 +48,12 @@ func New(config Config) (*Registrar, error) {
 	if err != nil || base.Scheme != "https" || base.Host == "" || strings.Trim(base.Path, "/") != "" || base.RawQuery != "" || base.User != nil {
 		return nil, fmt.Errorf("the registration API's base URL %q is not https://host[:port]", config.BaseURL)
 	}
-	files := files{config}
+	files := files{config: config, serverName: base.Hostname()}
 	if _, err := files.read(); err != nil {
 		return nil, fmt.Errorf("registration API: %w", err)
 	}
 	return &Registrar{
-		baseURL: "https://" + base.Host,
+		host: base.Host,
 		client: &http.Client{
 			Transport: newTransport(files),
 			Timeout:   requestTimeout,
@@ -138,6 +139,26 @@ func (g *Registrar) Delete(ctx context.Context, clientID string, owner registrat
 	return nil
 }
 
+// Server asks what the replica is and serves that answers at the base URL.
+func (g *Registrar) Server(ctx context.Context) (registration.Replica, error) {
+	return g.ServerAt(ctx, g.host)
+}
+
+// ServerAt asks the replica at the address, host:port. What answers there must
+// prove to be the private listener of the base URL's host, by the same
+// certificate as there.
+func (g *Registrar) ServerAt(ctx context.Context, address string) (registration.Replica, error) {
+	var replica registration.Replica
+	err := g.do(ctx, call{method: http.MethodGet, path: "/server", address: address}, &replica)
+	if err == nil && (replica.Issuer == "" || replica.Version == "") {
+		err = errors.New("the answer does not tell the issuer and the version")
+	}
+	if err != nil {
+		return registration.Replica{}, fmt.Errorf("ask the replica at %s: %w", address, err)
+	}
+	return replica, nil
+}
+
 func clientPath(clientID string) string { return "/clients/" + url.PathEscape(clientID) }
 
 // about refuses a record of another client, whatever answered with it.
@@ -155,14 +176,16 @@ type call struct {
 	header   http.Header
 	body     []byte
 	clientID string // empty when the call is not about one client
+	address  string // host:port of one replica; empty where any may answer
 }
 
 // do makes the call. into is nil where the answer is 204.
 func (g *Registrar) do(ctx context.Context, c call, into any) error {
-	request, err := http.NewRequestWithContext(ctx, c.method, g.baseURL+c.path, bytes.NewReader(c.body))
+	request, err := http.NewRequestWithContext(ctx, c.method, "https://"+cmp.Or(c.address, g.host)+c.path, bytes.NewReader(c.body))
 	if err != nil {
 		return fmt.Errorf("make the request: %w", err)
 	}
+	request.Host = g.host
 	if c.header != nil {
 		request.Header = c.header
 	}

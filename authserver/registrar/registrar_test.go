@@ -36,15 +36,27 @@ type installation struct {
 	authority *testca.Authority
 	config    Config
 	directory string
+	address   string // where the listener is
 }
 
 // serve runs handler behind the real private listener, over real mutual TLS.
 func serve(t *testing.T, handler http.Handler) installation {
 	t.Helper()
 	authority := testca.New(t, "CA", time.Now())
+	return serveWith(t, authority, authority.Server(t), handler)
+}
+
+// serveAs is serve for a listener whose certificate has this name alone.
+func serveAs(t *testing.T, authority *testca.Authority, name string, handler http.Handler) installation {
+	t.Helper()
+	return serveWith(t, authority, authority.Issue(t, testca.Leaf{DNS: []string{name}}), handler)
+}
+
+func serveWith(t *testing.T, authority *testca.Authority, certificate testca.Pair, handler http.Handler) installation {
+	t.Helper()
 	directory := t.TempDir()
 	caFile := testca.WriteFile(t, directory, "ca.crt", authority.PEM())
-	serverCertificate, serverKey := authority.Server(t).Write(t, t.TempDir())
+	serverCertificate, serverKey := certificate.Write(t, t.TempDir())
 	settings, err := listen.Private(config.PrivateListener{
 		TLS:               config.TLS{CertificateFile: serverCertificate, KeyFile: serverKey},
 		ClientCAFile:      caFile,
@@ -72,7 +84,7 @@ func serve(t *testing.T, handler http.Handler) installation {
 		CertificateFile: certificateFile,
 		KeyFile:         keyFile,
 		CAFile:          caFile,
-	}, directory}
+	}, directory, listener.Addr().String()}
 }
 
 func (i installation) registrar(t *testing.T) *Registrar {

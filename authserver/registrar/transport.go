@@ -36,7 +36,12 @@ func newTransport(files files) *http.Transport {
 }
 
 // files are the caller's certificate, its key and the server's CA.
-type files struct{ config Config }
+type files struct {
+	config Config
+	// serverName is the host that every server must prove to be, whatever address it
+	// is reached at.
+	serverName string
+}
 
 func (f files) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	settings, err := f.read()
@@ -66,5 +71,6 @@ func (f files) read() (*tls.Config, error) {
 		MinVersion:   tls.VersionTLS13, // both ends are ours
 		Certificates: []tls.Certificate{certificate},
 		RootCAs:      pool,
+		ServerName:   f.serverName,
 	}, nil
 }
