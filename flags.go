@@ -28,7 +28,11 @@ type settings struct {
 	// webhookConfiguration is the ValidatingWebhookConfiguration to be ready by; empty for none.
 	webhookConfiguration string
 	// keyEncryptionKey is the Secret to make once; its name is empty for none.
-	keyEncryptionKey secretName
+	keyEncryptionKey objectName
+	// fapiServer is the FAPIServer to report in, on the replicas behind the
+	// privateService; empty for none.
+	fapiServer     string
+	privateService objectName
 
 	metricsAddress          string
 	probeAddress            string
@@ -50,6 +54,8 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.DurationVar(&s.resync, "resync", 10*time.Minute, "how often, at the least, everything that the authorization server holds is compared with what the applications say")
 	s.addRegistrarFlags(set)
 	set.Var(&s.keyEncryptionKey, "key-encryption-key-secret", "make this Secret (`NAMESPACE/NAME`) with the authorization server's key-encryption key, unless it is there; it is never changed (default: none is made)")
+	set.StringVar(&s.fapiServer, "fapi-server", "", "make the FAPIServer with this `NAME`, and report in it what the authorization server's replicas serve (default: none)")
+	set.Var(&s.privateService, "private-service", "Service (`NAMESPACE/NAME`) of the authorization server's private listener, whose endpoints are the replicas; required with --fapi-server")
 	set.StringVar(&s.webhook.Host, "webhook-host", "", "address that the webhook listens on (default: all)")
 	set.IntVar(&s.webhook.Port, "webhook-port", 9443, "port that the webhook listens on")
 	set.StringVar(&s.webhook.CertDir, "webhook-cert-dir", "", "folder with the webhook's tls.crt and tls.key, read again when they change; required")
@@ -96,17 +102,20 @@ func (s *settings) check() error {
 	if s.resync < time.Second {
 		problems = append(problems, fmt.Errorf("--resync is %v; write at least 1s, such as 10m", s.resync))
 	}
+	if (s.fapiServer == "") != (s.privateService.Name == "") {
+		problems = append(problems, errors.New("--fapi-server and --private-service belong together: state both or neither"))
+	}
 	if s.installation != "" && !installationSyntax.MatchString(s.installation) {
 		problems = append(problems, errors.New("--installation has 1 to 128 letters, digits, dots, hyphens and underscores, and begins and ends with a letter or digit"))
 	}
 	return errors.Join(problems...)
 }
 
-// secretName is a flag NAMESPACE/NAME.
-type secretName types.NamespacedName
+// objectName is a flag NAMESPACE/NAME.
+type objectName types.NamespacedName
 
 // String is the flag's value as it would be written.
-func (n *secretName) String() string {
+func (n *objectName) String() string {
 	if n.Name == "" {
 		return ""
 	}
@@ -114,12 +123,12 @@ func (n *secretName) String() string {
 }
 
 // Set reads the flag.
-func (n *secretName) Set(text string) error {
+func (n *objectName) Set(text string) error {
 	namespace, name, _ := strings.Cut(text, "/")
 	if namespace == "" || name == "" || strings.Contains(name, "/") {
 		return errors.New("write NAMESPACE/NAME")
 	}
-	*n = secretName{Namespace: namespace, Name: name}
+	*n = objectName{Namespace: namespace, Name: name}
 	return nil
 }
 

@@ -47,6 +47,8 @@ func TestWrongFlagsSayWhatToWrite(t *testing.T) {
 		"--namespaces=bank,,other":        "none of them empty",
 		"--log-level=loud":                "invalid value",
 		"--key-encryption-key-secret=key": "write NAMESPACE/NAME",
+		"--private-service=private":       "write NAMESPACE/NAME",
+		"--fapi-server=bank":              "state both or neither",
 		"--unknown":                       "not defined",
 		"serve":                           "unexpected argument",
 	} {
@@ -112,7 +114,7 @@ func TestShippedManifestsFlagsAreTaken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !settings.leaderElection || settings.keyEncryptionKey != (secretName{Namespace: "fapi-system", Name: "fapi-operator-key-encryption-key"}) {
+		if !settings.leaderElection || settings.keyEncryptionKey != (objectName{Namespace: "fapi-system", Name: "fapi-operator-key-encryption-key"}) {
 			t.Errorf("%+v", settings)
 		}
 		return

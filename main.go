@@ -16,6 +16,8 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -36,6 +38,10 @@ import (
 
 // eventSource names the operator in events.
 const eventSource = "fapi-operator.io/operator"
+
+// reportInterval is how often the authorization server's replicas are asked what
+// they serve, when nothing is known to have changed; our own choice.
+const reportInterval = 30 * time.Second
 
 func main() {
 	settings, err := parseFlags(os.Args[1:], os.Stderr)
@@ -68,7 +74,14 @@ func run(ctx context.Context, settings settings) error {
 	if err := addWebhook(manager, settings); err != nil {
 		return err
 	}
-	if err := addReconciler(ctx, manager, settings); err != nil {
+	server, err := registrar.New(settings.registrar)
+	if err != nil {
+		return fmt.Errorf("set up the registrar: %w", err)
+	}
+	if err := addReconciler(ctx, manager, server, settings); err != nil {
+		return err
+	}
+	if err := addServerReport(manager, server, settings); err != nil {
 		return err
 	}
 	if err := addKeyEncryptionKey(manager, settings); err != nil {
@@ -87,6 +100,7 @@ func newManager(settings settings) (ctrl.Manager, error) {
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme,
 		Cache: cache.Options{
+			ByObject:          settings.endpointSlices(),
 			DefaultNamespaces: settings.namespaces.cacheConfig(),
 			DefaultTransform:  cache.TransformStripManagedFields(),
 		},
@@ -140,11 +154,7 @@ func addAdmissionTrust(manager ctrl.Manager, settings settings) error {
 	return manager.AddReadyzCheck("admission", trust.Check)
 }
 
-func addReconciler(ctx context.Context, manager ctrl.Manager, settings settings) error {
-	server, err := registrar.New(settings.registrar)
-	if err != nil {
-		return fmt.Errorf("set up the registrar: %w", err)
-	}
+func addReconciler(ctx context.Context, manager ctrl.Manager, server *registrar.Registrar, settings settings) error {
 	reconciler := &controllers.Reconciler{
 		Kube:            manager.GetClient(),
 		Uncached:        manager.GetAPIReader(),
@@ -159,6 +169,39 @@ func addReconciler(ctx context.Context, manager ctrl.Manager, settings settings)
 		return fmt.Errorf("set up the reconciler: %w", err)
 	}
 	return nil
+}
+
+// addServerReport has the leader report on the authorization server's replicas,
+// where a FAPIServer for it is named.
+func addServerReport(manager ctrl.Manager, server *registrar.Registrar, settings settings) error {
+	if settings.fapiServer == "" {
+		return nil
+	}
+	report := &controllers.ServerReport{
+		Kube:     manager.GetClient(),
+		Uncached: manager.GetAPIReader(),
+		Replicas: controllers.NewReplicas(manager.GetClient(), server, types.NamespacedName(settings.privateService)),
+		Name:     settings.fapiServer,
+		Release:  settings.webhookConfiguration,
+		Every:    reportInterval,
+		Now:      time.Now,
+	}
+	if err := report.SetupWithManager(manager); err != nil {
+		return fmt.Errorf("set up the report on the server: %w", err)
+	}
+	return nil
+}
+
+// endpointSlices has the cache hold those of the private Service alone, whatever
+// namespaces it holds else: a Role in that namespace is enough.
+func (s settings) endpointSlices() map[client.Object]cache.ByObject {
+	if s.privateService.Name == "" {
+		return nil
+	}
+	ofTheService := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: s.privateService.Name})
+	return map[client.Object]cache.ByObject{&discoveryv1.EndpointSlice{}: {
+		Namespaces: map[string]cache.Config{s.privateService.Namespace: {LabelSelector: ofTheService}},
+	}}
 }
 
 // addKeyEncryptionKey has the leader make the authorization server's

@@ -19,7 +19,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, p *passage) error {
 	if equality.Semantic.DeepEqual(p.application.Status, p.status) {
 		return nil
 	}
-	configuration, err := statusConfiguration(p)
+	configuration, err := statusConfiguration("FAPIApplication", p.application, &p.status)
 	if err != nil {
 		return err
 	}
@@ -31,20 +31,20 @@ func (r *Reconciler) writeStatus(ctx context.Context, p *passage) error {
 }
 
 // statusConfiguration carries the object's UID, so that the status of a deleted
-// application never lands on its successor.
-func statusConfiguration(p *passage) (runtime.ApplyConfiguration, error) {
-	status, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&p.status)
+// object never lands on its successor.
+func statusConfiguration(kind string, object client.Object, status any) (runtime.ApplyConfiguration, error) {
+	encoded, err := runtime.DefaultUnstructuredConverter.ToUnstructured(status)
 	if err != nil {
 		return nil, fmt.Errorf("encode the status: %w", err)
 	}
+	metadata := map[string]any{"name": object.GetName(), "uid": string(object.GetUID())}
+	if object.GetNamespace() != "" {
+		metadata["namespace"] = object.GetNamespace()
+	}
 	return client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": v1alpha1.GroupVersion.String(),
-		"kind":       "FAPIApplication",
-		"metadata": map[string]any{
-			"namespace": p.application.Namespace,
-			"name":      p.application.Name,
-			"uid":       string(p.application.UID),
-		},
-		"status": status,
+		"kind":       kind,
+		"metadata":   metadata,
+		"status":     encoded,
 	}}), nil
 }

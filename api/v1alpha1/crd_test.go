@@ -22,21 +22,26 @@ import (
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 )
 
-const crdFile = "../../config/crd/bases/fapi-operator.io_fapiapplications.yaml"
+const (
+	crdFile       = "../../config/crd/bases/fapi-operator.io_fapiapplications.yaml"
+	serverCRDFile = "../../config/crd/bases/fapi-operator.io_fapiservers.yaml"
+)
 
 // The checks here are those of kube-apiserver's own packages, cost limits of CEL included.
-func TestAPIServerTakesTheCRD(t *testing.T) {
+func TestAPIServerTakesTheCRDs(t *testing.T) {
 	t.Parallel()
-	crd := loadCRD(t)
-	crd.Status.StoredVersions = []string{v1alpha1.GroupVersion.Version} // as kube-apiserver does on creation
-	if errs := crdvalidation.ValidateCustomResourceDefinition(t.Context(), crd); len(errs) > 0 {
-		t.Fatal(errs.ToAggregate())
+	for _, file := range []string{crdFile, serverCRDFile} {
+		crd := loadCRD(t, file)
+		crd.Status.StoredVersions = []string{v1alpha1.GroupVersion.Version} // as kube-apiserver does on creation
+		if errs := crdvalidation.ValidateCustomResourceDefinition(t.Context(), crd); len(errs) > 0 {
+			t.Errorf("%s: %v", crd.Name, errs.ToAggregate())
+		}
 	}
 }
 
-func loadCRD(t *testing.T) *apiextensions.CustomResourceDefinition {
+func loadCRD(t *testing.T, file string) *apiextensions.CustomResourceDefinition {
 	t.Helper()
-	published := loadPublishedCRD(t)
+	published := loadPublishedCRD(t, file)
 	scheme := runtime.NewScheme()
 	install.Install(scheme)
 	scheme.Default(published)
@@ -47,9 +52,9 @@ func loadCRD(t *testing.T) *apiextensions.CustomResourceDefinition {
 	return crd
 }
 
-func loadPublishedCRD(t *testing.T) *apiextensionsv1.CustomResourceDefinition {
+func loadPublishedCRD(t *testing.T, file string) *apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
-	document, err := os.ReadFile(filepath.FromSlash(crdFile))
+	document, err := os.ReadFile(filepath.FromSlash(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +74,7 @@ type admission struct {
 
 func newAdmission(t *testing.T) admission {
 	t.Helper()
-	crd := loadCRD(t)
+	crd := loadCRD(t, crdFile)
 	openAPI, err := apiextensions.GetSchemaForVersion(crd, v1alpha1.GroupVersion.Version)
 	if err != nil {
 		t.Fatal(err)

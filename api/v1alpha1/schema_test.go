@@ -165,7 +165,7 @@ func fieldsWhere(t *testing.T, holds func(apiextensionsv1.JSONSchemaProps) bool)
 
 func walkCRD(t *testing.T, visit func(path string, s apiextensionsv1.JSONSchemaProps)) {
 	t.Helper()
-	walk("", *loadPublishedCRD(t).Spec.Versions[0].Schema.OpenAPIV3Schema, visit)
+	walk("", *loadPublishedCRD(t, crdFile).Spec.Versions[0].Schema.OpenAPIV3Schema, visit)
 }
 
 func walk(path string, s apiextensionsv1.JSONSchemaProps, visit func(string, apiextensionsv1.JSONSchemaProps)) {

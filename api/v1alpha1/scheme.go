@@ -15,7 +15,11 @@ var schemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
 var AddToScheme = schemeBuilder.AddToScheme
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &FAPIApplication{}, &FAPIApplicationList{}, &FAPIPolicy{}, &FAPIPolicyList{})
+	scheme.AddKnownTypes(GroupVersion,
+		&FAPIApplication{}, &FAPIApplicationList{},
+		&FAPIPolicy{}, &FAPIPolicyList{},
+		&FAPIServer{}, &FAPIServerList{},
+	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -127,7 +127,8 @@ func uninstall(t *testing.T) {
 		helm(t, "uninstall", release, "--namespace", namespace, "--wait", "--timeout=3m")
 	})
 	figures.note(t, "samples' namespace deleted and chart uninstalled: %s", took)
-	for _, kept := range []string{"crd/fapiapplications.fapi-operator.io", "crd/fapipolicies.fapi-operator.io", "secret/" + release + "-key-encryption-key"} {
+	definitions := []string{"crd/fapiapplications.fapi-operator.io", "crd/fapipolicies.fapi-operator.io", "crd/fapiservers.fapi-operator.io"}
+	for _, kept := range append(definitions, "secret/"+release+"-key-encryption-key") {
 		if _, err := tryKubectl(t, "", "get", kept, "--namespace", namespace); err != nil {
 			t.Errorf("the uninstallation took %s away: %v", kept, err)
 		}
@@ -135,6 +136,8 @@ func uninstall(t *testing.T) {
 	if left := kubectl(t, "get", "fapiapplications", "--all-namespaces", "-o", "name"); left != "" {
 		t.Errorf("left: %s", left)
 	}
+	// Garbage collection takes it after the webhook configuration that it belongs to.
+	await(t, namespace, "fapiserver/"+namespace+"-"+release, "delete")
 	kubectl(t, "delete", "namespace", namespace, "--wait", waitPatience)
-	kubectl(t, "delete", "crd/fapiapplications.fapi-operator.io", "crd/fapipolicies.fapi-operator.io")
+	kubectl(t, append([]string{"delete"}, definitions...)...)
 }

@@ -122,11 +122,26 @@ func (s *Server) StartReplica(t testing.TB) *Server {
 	return replica
 }
 
+// StartReplicaOn starts a replica that has another database than the others: what
+// becomes of one that is configured wrong, or reads a copy that lags behind.
+func (s *Server) StartReplicaOn(t testing.TB, database *pgcluster.Database) *Server {
+	t.Helper()
+	replica := s.prepareReplica(t, database)
+	replica.Start(t)
+	t.Cleanup(replica.Stop)
+	return replica
+}
+
 // PrepareReplica writes the files of a replica, and does not start it.
 func (s *Server) PrepareReplica(t testing.TB) *Server {
 	t.Helper()
+	return s.prepareReplica(t, s.settings.Database)
+}
+
+func (s *Server) prepareReplica(t testing.TB, database *pgcluster.Database) *Server {
+	t.Helper()
 	replica := &Server{Authority: s.Authority, Clock: s.Clock, Person: s.Person, Other: s.Other, log: &lockedBuffer{}, settings: s.settings}
-	replica.settings.Listeners = freePorts(t)
+	replica.settings.Listeners, replica.settings.Database = freePorts(t), database
 	replica.configure(t, fmt.Sprintf("replica-%d.yaml", replica.settings.Listeners.Public))
 	return replica
 }

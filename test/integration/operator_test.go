@@ -137,27 +137,35 @@ func (b *bank) newManager(t *testing.T) ctrl.Manager {
 	return manager
 }
 
-// asOperator has the generated ClusterRole's rights and no other.
+// asOperator has the rights of the generated ClusterRole, those of the generated
+// Role in the bank's namespace, and no other.
 func (b *bank) asOperator(t *testing.T) *rest.Config {
 	t.Helper()
-	role := &rbacv1.ClusterRole{}
-	first, _, _ := strings.Cut(strings.TrimPrefix(string(readFile(t, root, "config", "rbac", "role.yaml")), "---\n"), "\n---\n")
-	if err := yaml.UnmarshalStrict([]byte(first), role); err != nil {
+	everywhere, here := &rbacv1.ClusterRole{}, &rbacv1.Role{}
+	first, second, _ := strings.Cut(strings.TrimPrefix(string(readFile(t, root, "config", "rbac", "role.yaml")), "---\n"), "\n---\n")
+	if err := errors.Join(yaml.UnmarshalStrict([]byte(first), everywhere), yaml.UnmarshalStrict([]byte(second), here)); err != nil {
 		t.Fatal(err)
 	}
-	role.Name = "operator-of-" + b.namespace
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: role.Name},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: role.Name}},
-	}
-	for _, object := range []client.Object{role, binding} {
+	user := "operator-of-" + b.namespace
+	everywhere.Name, here.Name, here.Namespace = user, user, b.namespace
+	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}
+	for _, object := range []client.Object{
+		everywhere, here,
+		&rbacv1.ClusterRoleBinding{
+			ObjectMeta: everywhere.ObjectMeta, Subjects: subjects,
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
+		},
+		&rbacv1.RoleBinding{
+			ObjectMeta: here.ObjectMeta, Subjects: subjects,
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
+		},
+	} {
 		if err := b.kube.Create(t.Context(), object); client.IgnoreAlreadyExists(err) != nil {
 			t.Fatal(err)
 		}
 	}
 	config := rest.CopyConfig(b.Config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: role.Name}
+	config.Impersonate = rest.ImpersonationConfig{UserName: user}
 	return config
 }
 

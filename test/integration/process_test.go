@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 )
 
@@ -31,11 +32,14 @@ func TestOperatorProgramBringsAnApplicationToReady(t *testing.T) {
 		"--metrics-address=0", "--probe-address=0",
 		"--leader-elect", "--leader-election-namespace="+b.namespace,
 		"--key-encryption-key-secret="+b.namespace+"/"+keySecret,
+		"--fapi-server="+b.namespace,
+		"--private-service="+b.namespace+"/"+privateService,
 	)
 	b.installWebhook(t)
 	b.create(t, "planner", dpopSpec)
 	b.awaitReady(t, "planner")
 	requireKeyEncryptionKey(t, b.secret(t, keySecret))
+	b.awaitReport(t, v1alpha1.ConditionReady, v1alpha1.ReasonNoReadyReplica)
 
 	if err := program.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
