@@ -78,10 +78,14 @@ func run(ctx context.Context, settings settings) error {
 	if err != nil {
 		return fmt.Errorf("set up the registrar: %w", err)
 	}
-	if err := addReconciler(ctx, manager, server, settings); err != nil {
+	var replicas *controllers.Replicas
+	if settings.fapiServer != "" {
+		replicas = controllers.NewReplicas(manager.GetClient(), server, types.NamespacedName(settings.privateService))
+	}
+	if err := addReconciler(ctx, manager, server, replicas, settings); err != nil {
 		return err
 	}
-	if err := addServerReport(manager, server, settings); err != nil {
+	if err := addServerReport(manager, replicas, settings); err != nil {
 		return err
 	}
 	if err := addKeyEncryptionKey(manager, settings); err != nil {
@@ -154,12 +158,13 @@ func addAdmissionTrust(manager ctrl.Manager, settings settings) error {
 	return manager.AddReadyzCheck("admission", trust.Check)
 }
 
-func addReconciler(ctx context.Context, manager ctrl.Manager, server *registrar.Registrar, settings settings) error {
+func addReconciler(ctx context.Context, manager ctrl.Manager, server *registrar.Registrar, replicas *controllers.Replicas, settings settings) error {
 	reconciler := &controllers.Reconciler{
 		Kube:            manager.GetClient(),
 		Uncached:        manager.GetAPIReader(),
 		Events:          manager.GetEventRecorder(eventSource),
 		Registrar:       server,
+		Replicas:        replicas,
 		Installation:    settings.installation,
 		ServerClassName: settings.serverClass,
 		Resync:          settings.resync,
@@ -173,14 +178,14 @@ func addReconciler(ctx context.Context, manager ctrl.Manager, server *registrar.
 
 // addServerReport has the leader report on the authorization server's replicas,
 // where a FAPIServer for it is named.
-func addServerReport(manager ctrl.Manager, server *registrar.Registrar, settings settings) error {
-	if settings.fapiServer == "" {
+func addServerReport(manager ctrl.Manager, replicas *controllers.Replicas, settings settings) error {
+	if replicas == nil {
 		return nil
 	}
 	report := &controllers.ServerReport{
 		Kube:     manager.GetClient(),
 		Uncached: manager.GetAPIReader(),
-		Replicas: controllers.NewReplicas(manager.GetClient(), server, types.NamespacedName(settings.privateService)),
+		Replicas: replicas,
 		Name:     settings.fapiServer,
 		Release:  settings.webhookConfiguration,
 		Every:    reportInterval,

@@ -46,7 +46,7 @@ type Registrar interface {
 }
 
 // Reconciler reconciles the FAPIApplications of one server class. All fields
-// but ServerClassName and Limits are required.
+// but Replicas, ServerClassName and Limits are required.
 type Reconciler struct {
 	// Kube writes, and finds in its cache which applications name an object.
 	Kube client.Client
@@ -57,6 +57,9 @@ type Reconciler struct {
 	Events   events.EventRecorder
 	// Registrar reaches the server's private listener.
 	Registrar Registrar
+	// Replicas tell what they serve: an application is registered when all of them
+	// serve its client. nil asks nobody.
+	Replicas *Replicas
 	// Installation identifies this operator's installation to the server.
 	Installation string
 	// ServerClassName is the class that this installation serves; empty for

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
@@ -27,6 +28,9 @@ func (r *Reconciler) register(ctx context.Context, p *passage) verdict {
 		return notRegistered(err)
 	}
 	p.confirmed(record)
+	if err := r.serve(ctx, p); err != nil {
+		return notServed(record.Revision, err)
+	}
 	return holds(v1alpha1.ReasonRegistered, fmt.Sprintf("The authorization server %s holds the client.", record.Issuer))
 }
 
@@ -81,6 +85,26 @@ func (r *Reconciler) put(ctx context.Context, p *passage, metadata registration.
 func (p *passage) confirmed(record registration.Record) {
 	registered := p.status.Registration
 	registered.Issuer, registered.Revision, registered.ContentHash = record.Issuer, record.Revision, record.ContentHash
+}
+
+// serve makes sure that every ready replica serves the registration, so that a
+// client that is Ready is known wherever its request arrives. Once it was said
+// to be, nobody is asked again: a replica begins to serve where the others are.
+func (r *Reconciler) serve(ctx context.Context, p *passage) error {
+	before := p.application.Status
+	if r.Replicas == nil || before.Registration != nil && before.Registration.Revision == p.status.Registration.Revision &&
+		meta.IsStatusConditionTrue(before.Conditions, v1alpha1.ConditionRegistered) {
+		return nil
+	}
+	return r.Replicas.Serve(ctx, p.status.Registration.Revision)
+}
+
+// notServed: the registration stands, and is looked at again when the replicas
+// serve more, or after a while.
+func notServed(revision int64, err error) verdict {
+	v := fails(v1alpha1.ReasonNotServed, fmt.Sprintf("The authorization server holds the client as revision %d, and not every replica is known to serve it: %s.", revision, err))
+	v.retry = err
+	return v
 }
 
 // notRegistered: a refusal and another owner are final; everything else is tried again.

@@ -6,6 +6,7 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
@@ -59,7 +61,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 	}
 	r.held = newListing()
 	changes := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
-	return ctrl.NewControllerManagedBy(manager).
+	building := ctrl.NewControllerManagedBy(manager).
 		For(&v1alpha1.FAPIApplication{}, builder.WithPredicates(changes)).
 		Watches(&v1alpha1.FAPIPolicy{}, r.whenPoliciesChange()).
 		Watches(&cmv1.Certificate{}, r.whoNames("Certificate")).
@@ -70,8 +72,28 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 			MaxConcurrentReconciles: concurrentReconciles,
 			UsePriorityQueue:        new(true), // queueBehind
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff),
-		}).
-		Complete(r)
+		})
+	if r.Replicas != nil {
+		building.WatchesRawSource(source.Channel(r.Replicas.Grown(), handler.EnqueueRequestsFromMapFunc(r.whoIsNotServed)))
+	}
+	return building.Complete(r)
+}
+
+// whoIsNotServed lists the applications that wait for replicas.
+func (r *Reconciler) whoIsNotServed(ctx context.Context, _ client.Object) []reconcile.Request {
+	var applications v1alpha1.FAPIApplicationList
+	if err := r.Kube.List(ctx, &applications, client.UnsafeDisableDeepCopy); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "list the applications that wait for replicas")
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range applications.Items {
+		registered := meta.FindStatusCondition(applications.Items[i].Status.Conditions, v1alpha1.ConditionRegistered)
+		if registered != nil && registered.Reason == v1alpha1.ReasonNotServed {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&applications.Items[i])})
+		}
+	}
+	return requests
 }
 
 // whoNames maps an object to the applications of its namespace that name it.

@@ -45,7 +45,8 @@ const ConditionKeysReady = "KeysReady"
 //   - Pending
 const ConditionCertificateReady = "CertificateReady"
 
-// ConditionRegistered says whether the server holds the client as this generation of the spec means it.
+// ConditionRegistered says whether the server holds the client as this generation of the spec means it, and every replica of
+// it serves the client.
 //
 // Reasons when True:
 //   - Registered
@@ -53,6 +54,7 @@ const ConditionCertificateReady = "CertificateReady"
 // Reasons when False:
 //   - RejectedByServer
 //   - ServerUnavailable
+//   - NotServed
 //   - OwnedByAnother (the client identifier)
 //   - DeletionFailed
 //
@@ -84,7 +86,7 @@ const ConditionStalled = "Stalled"
 // Reasons when True:
 //   - Deleting
 //   - the reason of the condition that is waited for: Pending, Issuing, ReferenceNotFound, IssuerNotFound,
-//     IssuanceFailed, ServerUnavailable or DeletionFailed
+//     IssuanceFailed, ServerUnavailable, NotServed or DeletionFailed
 const ConditionReconciling = "Reconciling"
 
 // Reasons that several conditions share.
@@ -140,6 +142,9 @@ const (
 	ReasonRejectedByServer = "RejectedByServer"
 	// ReasonServerUnavailable means that the server gave no answer, or none that settles the matter; the operator tries again.
 	ReasonServerUnavailable = "ServerUnavailable"
+	// ReasonNotServed means that the server holds the client, and that a replica which is ready does not serve it yet, or does not
+	// tell. The message names it; the operator looks again.
+	ReasonNotServed = "NotServed"
 	// ReasonDeletionFailed means that the server has not confirmed that the client is gone, so this resource stays; the operator
 	// tries again.
 	ReasonDeletionFailed = "DeletionFailed"

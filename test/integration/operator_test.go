@@ -47,6 +47,9 @@ type bank struct {
 	namespace string
 	server    *server
 	resync    time.Duration
+	// registrar registers at another server than that one; nil at that one.
+	registrar controllers.Registrar
+	replicas  *controllers.Replicas // nil where nobody asks them
 
 	webhookPort int
 	webhookCA   []byte
@@ -171,15 +174,19 @@ func (b *bank) asOperator(t *testing.T) *rest.Config {
 
 func (b *bank) newReconciler(t *testing.T, manager ctrl.Manager) *controllers.Reconciler {
 	t.Helper()
-	server, err := registrar.New(b.server.registrar)
-	if err != nil {
-		t.Fatal(err)
+	if b.registrar == nil {
+		server, err := registrar.New(b.server.registrar)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.registrar = server
 	}
 	return &controllers.Reconciler{
 		Kube:         manager.GetClient(),
 		Uncached:     manager.GetAPIReader(),
 		Events:       manager.GetEventRecorder("fapi-operator.io/operator"),
-		Registrar:    server,
+		Registrar:    b.registrar,
+		Replicas:     b.replicas,
 		Installation: installation,
 		Resync:       b.resync,
 		Now:          time.Now,

@@ -79,9 +79,8 @@ func (p *pods) questions() int {
 // installed is a namespace with pods behind a private Service, and a report on them.
 type installed struct {
 	*bank
-	pods     *pods
-	replicas *controllers.Replicas
-	writes   atomic.Int64 // of the report, at the API server
+	pods   *pods
+	writes atomic.Int64 // of the report, at the API server
 }
 
 // runPods makes the servers pods of a new installation, and reports on them.
@@ -362,4 +361,30 @@ func TestTheReportIsMadeAnewAndGoesWithItsRelease(t *testing.T) {
 		}
 		return client.IgnoreNotFound(err)
 	})
+}
+
+// A client that is Ready is known wherever its request arrives.
+func TestAnApplicationIsRegisteredOnceEveryReplicaServesIt(t *testing.T) {
+	t.Parallel()
+	here := fapitest.StartServerOn(t, pgcluster.New(t))
+	i := runPods(t, time.Hour, here, here.StartReplicaOn(t, pgcluster.New(t)))
+	i.awaitReport(t, v1alpha1.ConditionReady, v1alpha1.ReasonReady)
+	i.registrar = here.Registrar
+	i.startOperator(t)
+	i.create(t, "planner", dpopSpec)
+	waiting := i.awaitCondition(t, "planner", v1alpha1.ConditionRegistered, v1alpha1.ReasonNotServed)
+	if message := messageOf(waiting, v1alpha1.ConditionRegistered); !strings.Contains(message, podName(1)) {
+		t.Errorf("the message does not name the replica: %s", message)
+	}
+	requireCondition(t, waiting, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotServed)
+
+	i.setReady(t, 1, false)
+	ready := i.awaitReady(t, "planner")
+	if served, known := i.replicas.ServedRevision(); !known || served < ready.Status.Registration.Revision {
+		t.Errorf("served is revision %d (%v), registered %d", served, known, ready.Status.Registration.Revision)
+	}
+	// What was registered stays so when a replica begins that lags behind: the FAPIServer tells of it.
+	i.setReady(t, 1, true)
+	i.awaitReport(t, v1alpha1.ConditionReady, v1alpha1.ReasonRevisionsDiffer)
+	requireCondition(t, i.get(t, "planner"), v1alpha1.ConditionRegistered, metav1.ConditionTrue, v1alpha1.ReasonRegistered)
 }
