@@ -16,6 +16,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/register"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/replica"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/revoke"
+	"github.com/fapi-operator/fapi-operator/authserver/endpoint/selftest"
 	tokenendpoint "github.com/fapi-operator/fapi-operator/authserver/endpoint/token"
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/userinfo"
 	"github.com/fapi-operator/fapi-operator/authserver/interaction"
@@ -42,10 +43,13 @@ func (p *parts) publicRoutes() (http.Handler, error) {
 	return withHSTS(mux), nil
 }
 
-// mtlsRoutes are the mtls_endpoint_aliases (RFC 8705, 5).
+// mtlsRoutes are the mtls_endpoint_aliases (RFC 8705, 5), and the self-test of the
+// way that certificates take to them.
 func (p *parts) mtlsRoutes() http.Handler {
 	mux := http.NewServeMux()
-	p.routeClientEndpoints(mux, path(p.config.MTLSBaseURL))
+	base := path(p.config.MTLSBaseURL)
+	p.routeClientEndpoints(mux, base)
+	mux.Handle(base+selftest.Path, p.responder.Methods(&selftest.Handler{Responder: p.responder}, http.MethodGet))
 	return withHSTS(mux)
 }
 
