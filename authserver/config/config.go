@@ -57,7 +57,7 @@ type Listeners struct {
 	// Public serves browsers and clients; it never asks for a certificate.
 	Public Listener `yaml:"public"`
 	// MTLS serves clients that show a certificate.
-	MTLS Listener `yaml:"mtls"`
+	MTLS MTLSListener `yaml:"mtls"`
 	// Private serves registration and administration.
 	Private PrivateListener `yaml:"private"`
 	// Health serves health, readiness and metrics over plain HTTP.
@@ -69,6 +69,25 @@ type Listener struct {
 	// Address is host:port; an empty host means all interfaces.
 	Address string `yaml:"address"`
 	TLS     TLS    `yaml:"tls"`
+}
+
+// MTLSListener is a TLS socket that asks for a certificate.
+type MTLSListener struct {
+	Address string `yaml:"address"`
+	TLS     TLS    `yaml:"tls"`
+	// Proxy ends clients' TLS and forwards their certificates; nil where clients
+	// connect themselves.
+	Proxy *Proxy `yaml:"proxy"`
+}
+
+// Proxy is known by its certificate: a CA of ClientCAFile issued it for one of SANs.
+type Proxy struct {
+	ClientCAFile string `yaml:"clientCAFile"`
+	// SANs are DNS names and URIs, compared whole.
+	SANs []string `yaml:"sans"`
+	// Header is where the client's certificate is: mtls.HeaderClientCert or
+	// mtls.HeaderForwardedClientCert.
+	Header string `yaml:"header"`
 }
 
 // PrivateListener demands a client certificate that a CA of ClientCAFile issued

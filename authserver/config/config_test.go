@@ -52,6 +52,15 @@ func withPKCS11(t *testing.T) string {
 	return text[:from] + regexp.MustCompile(`(?m)^  # `).ReplaceAllString(text[from:to], "  ") + text[to:]
 }
 
+// withProxy is the example with the proxy that it shows in comments.
+func withProxy(t *testing.T) string {
+	t.Helper()
+	text := example(t)
+	from := strings.Index(text, "    # proxy:")
+	to := from + strings.Index(text[from:], "\n  #")
+	return text[:from] + regexp.MustCompile(`(?m)^    # `).ReplaceAllString(text[from:to], "    ") + text[to:]
+}
+
 func problems(t *testing.T, text string) []Problem {
 	t.Helper()
 	_, err := Parse([]byte(text))
@@ -205,6 +214,40 @@ func TestThePKCS11ExampleIsValid(t *testing.T) {
 	}
 	if difference := cmp.Diff(want, config.Keys.PKCS11); difference != "" {
 		t.Errorf("PKCS11 (-want +got):\n%s", difference)
+	}
+}
+
+func TestTheProxyExampleIsValid(t *testing.T) {
+	t.Parallel()
+	config, err := Parse([]byte(withProxy(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Proxy{ClientCAFile: "/etc/fapi-operator/proxy/ca.crt", SANs: []string{"spiffe://cluster.local/ns/gateways/sa/edge"}, Header: "Client-Cert"}
+	if difference := cmp.Diff(want, config.Listeners.MTLS.Proxy); difference != "" {
+		t.Errorf("Proxy (-want +got):\n%s", difference)
+	}
+}
+
+func TestAProxyIsNamedWhole(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ proxy, path, wrong string }{
+		"no CA":             {"{sans: [edge.svc], header: Client-Cert}", "listeners.mtls.proxy.clientCAFile", "missing"},
+		"no name":           {"{clientCAFile: a, header: Client-Cert}", "listeners.mtls.proxy.sans", "empty"},
+		"every name":        {"{clientCAFile: a, sans: ['*'], header: Client-Cert}", "listeners.mtls.proxy.sans[0]", "neither a DNS name nor a URI"},
+		"no header":         {"{clientCAFile: a, sans: [edge.svc]}", "listeners.mtls.proxy.header", "not a header"},
+		"another spelling":  {"{clientCAFile: a, sans: [edge.svc], header: client-cert}", "listeners.mtls.proxy.header", "not a header"},
+		"another header":    {"{clientCAFile: a, sans: [edge.svc], header: X-SSL-Cert}", "listeners.mtls.proxy.header", "not a header"},
+		"both headers":      {"{clientCAFile: a, sans: [edge.svc], header: [Client-Cert, X-Forwarded-Client-Cert]}", "line 6", "another type"},
+		"an unknown member": {"{clientCAFile: a, sans: [edge.svc], header: Client-Cert, chain: true}", "line 6", `"chain" is unknown`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := problems(t, strings.Replace(required, "keyFile: b}}\n  private", "keyFile: b}, proxy: "+test.proxy+"}\n  private", 1))
+			if len(found) != 1 || found[0].Path != test.path || !strings.Contains(found[0].Wrong, test.wrong) || found[0].Write == "" {
+				t.Errorf("got %v, want one problem at %s: ...%s...", found, test.path, test.wrong)
+			}
+		})
 	}
 }
 

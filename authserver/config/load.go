@@ -90,6 +90,9 @@ func (c Config) namedFiles() []namedFile {
 		{"keyEncryptionKeyFile", c.KeyEncryptionKeyFile},
 		{"users.file", c.Users.File},
 	}
+	if p := c.Listeners.MTLS.Proxy; p != nil {
+		files = append(files, namedFile{"listeners.mtls.proxy.clientCAFile", p.ClientCAFile})
+	}
 	if p := c.Store.Postgres; p != nil {
 		files = append(files, p.namedFiles()...)
 	}

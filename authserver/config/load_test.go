@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +62,18 @@ func TestLoadNamesTheDatabasesFiles(t *testing.T) {
 	config.Store.Postgres.TLS = PostgresTLS{}
 	if files := len(config.namedFiles()); files != len(paths)-3 {
 		t.Errorf("%d files are looked for without the optional ones, want %d", files, len(paths)-3)
+	}
+}
+
+func TestLoadNamesTheProxysFile(t *testing.T) {
+	t.Parallel()
+	config, err := Parse([]byte(withProxy(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := namedFile{"listeners.mtls.proxy.clientCAFile", "/etc/fapi-operator/proxy/ca.crt"}
+	if !slices.Contains(config.namedFiles(), want) {
+		t.Errorf("%v is not looked for", want)
 	}
 }
 

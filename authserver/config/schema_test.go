@@ -32,7 +32,7 @@ func document(t *testing.T, text string) any {
 
 func TestTheSchemaAcceptsWhatTheServerAccepts(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{"example.yaml": example(t), "required settings": required, "postgres": withPostgres(t), "pkcs11": withPKCS11(t)} {
+	for name, text := range map[string]string{"example.yaml": example(t), "required settings": required, "postgres": withPostgres(t), "pkcs11": withPKCS11(t), "proxy": withProxy(t)} {
 		if err := compiledSchema(t).Validate(document(t, text)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -53,6 +53,8 @@ func TestTheSchemaRefusesWhatAnEditorCanSee(t *testing.T) {
 		"level":               {"level: info", "level: loud"},
 		"no SAN":              {"      - fapi-operator.fapi-system.svc\n      - spiffe://cluster.local/ns/fapi-system/sa/fapi-operator\n", "      []\n"},
 		"range":               {"10.20.0.0/16", "10.20.0.0"},
+		"proxy without name":  {"    # proxy:", "    proxy: {clientCAFile: a, sans: [], header: Client-Cert}\n    # proxy:"},
+		"proxy's header":      {"    # proxy:", "    proxy: {clientCAFile: a, sans: [b], header: X-SSL-Cert}\n    # proxy:"},
 		"token without PIN":   {"  # pkcs11:", "  pkcs11: {moduleFile: a, tokenLabel: b}\n  # pkcs11:"},
 		"two databases":       {"  # postgres:", "  postgres: {hosts: ['db:5432'], database: a, user: b, passwordFile: c}\n  # postgres:"},
 	} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/mtls"
 )
 
 // validate judges the settings in the order of the file and tells everything
@@ -44,12 +45,12 @@ func (r *report) required(path, value, write string) bool {
 
 func (r *report) checkURLs(c Config) {
 	issuer := r.checkBaseURL("issuer", c.Issuer)
-	mtls := r.checkBaseURL("mtlsBaseURL", c.MTLSBaseURL)
-	if issuer == nil || mtls == nil {
+	aliases := r.checkBaseURL("mtlsBaseURL", c.MTLSBaseURL)
+	if issuer == nil || aliases == nil {
 		return
 	}
 	// One address cannot both ask browsers for a certificate and not ask them.
-	r.unless(authority(issuer) != authority(mtls), "mtlsBaseURL", "it has the issuer's host and port",
+	r.unless(authority(issuer) != authority(aliases), "mtlsBaseURL", "it has the issuer's host and port",
 		"write the host name (or port) at which the mtls listener is reached")
 }
 
@@ -84,6 +85,9 @@ func (r *report) checkListeners(l Listeners) {
 	r.checkTLS("listeners.public.tls", l.Public.TLS)
 	r.checkAddress("listeners.mtls.address", l.MTLS.Address)
 	r.checkTLS("listeners.mtls.tls", l.MTLS.TLS)
+	if l.MTLS.Proxy != nil {
+		r.checkProxy("listeners.mtls.proxy", *l.MTLS.Proxy)
+	}
 	r.checkAddress("listeners.private.address", l.Private.Address)
 	r.checkTLS("listeners.private.tls", l.Private.TLS)
 	r.required("listeners.private.clientCAFile", l.Private.ClientCAFile, "the path of the PEM file with the CA that issues the operator's certificate")
@@ -126,6 +130,14 @@ func (r *report) checkDistinct(l Listeners) {
 		r.unless(!taken, listener.path, "it is the address of "+other, "write another port")
 		seen[listener.address] = listener.path
 	}
+}
+
+func (r *report) checkProxy(path string, p Proxy) {
+	r.required(path+".clientCAFile", p.ClientCAFile, "the path of the PEM file with the CA that issues the proxy's certificate")
+	r.unless(len(p.SANs) > 0, path+".sans", "it is empty, so no proxy could be recognized", "list the DNS name or URI in the proxy's certificate")
+	r.checkSANs(path+".sans", p.SANs)
+	r.unless(p.Header == mtls.HeaderClientCert || p.Header == mtls.HeaderForwardedClientCert, path+".header", "it is not a header for certificates",
+		"write "+mtls.HeaderClientCert+" (RFC 9440) or "+mtls.HeaderForwardedClientCert+" (Envoy's)")
 }
 
 func (r *report) checkAllowedClientSANs(names []string) {

@@ -172,7 +172,7 @@ func TestTheMTLSListenerTakesAnyCertificateOrNone(t *testing.T) {
 	t.Parallel()
 	authority := testca.New(t, "CA", start)
 	clock := newClock()
-	settings, err := MTLS(config.Listener{TLS: filesOf(t, authority.Server(t))}, clock.now, discard())
+	settings, err := MTLS(config.MTLSListener{TLS: filesOf(t, authority.Server(t))}, clock.now, discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestAResumedSessionShowsTheCertificate(t *testing.T) {
 			t.Parallel()
 			authority := testca.New(t, "CA", start)
 			clock := newClock()
-			settings, err := MTLS(config.Listener{TLS: filesOf(t, authority.Server(t))}, clock.now, discard())
+			settings, err := MTLS(config.MTLSListener{TLS: filesOf(t, authority.Server(t))}, clock.now, discard())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,8 +34,9 @@ func Public(listener config.Listener, now func() time.Time, log *slog.Logger) (*
 // MTLS is the TLS of the mtls listener. It asks for a certificate and takes any
 // or none: self-signed ones are legal (RFC 8705, 2.2), and each client's own
 // anchors are applied by the application, which finds the certificate in
-// http.Request.TLS.PeerCertificates, on resumed sessions as well.
-func MTLS(listener config.Listener, now func() time.Time, log *slog.Logger) (*tls.Config, error) {
+// http.Request.TLS.PeerCertificates, on resumed sessions as well. So is it with a
+// proxy's (see Proxies).
+func MTLS(listener config.MTLSListener, now func() time.Time, log *slog.Logger) (*tls.Config, error) {
 	settings, err := serverTLS("mtls", listener.TLS, now, log)
 	if err != nil {
 		return nil, err

@@ -39,6 +39,7 @@ type parts struct {
 	active     *endpoint.ActiveTokens
 	users      *interaction.Users
 	details    *authorizationdetails.Types
+	ignored    *prometheus.CounterVec
 }
 
 func (s *Server) parts(ctx context.Context) (*parts, error) {
@@ -85,6 +86,7 @@ func (s *Server) parts(ctx context.Context) (*parts, error) {
 	p.active = &endpoint.ActiveTokens{Grants: s.store, Clients: clients, KnowsPerson: p.knowsPerson}
 	p.registry.MustRegister(s.keys)
 	p.responder = endpoint.NewResponder(s.log, p.registry)
+	p.ignored = mtls.NewIgnored(p.registry)
 	p.front = p.newFront(&mtls.Verifier{Bundles: bundles, Now: s.now}, nonces)
 	return p, nil
 }

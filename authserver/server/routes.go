@@ -40,17 +40,21 @@ func (p *parts) publicRoutes() (http.Handler, error) {
 	mux.Handle("GET "+base+discovery.PathAuthorization, p.authorize(pages))
 	mux.Handle(base+pathInteraction+"/", pages.Handler())
 	p.routeClientEndpoints(mux, base)
-	return withHSTS(mux), nil
+	return withHSTS(p.forwarding(nil, mux).Before(mux)), nil
 }
 
 // mtlsRoutes are the mtls_endpoint_aliases (RFC 8705, 5), and the self-test of the
 // way that certificates take to them.
-func (p *parts) mtlsRoutes() http.Handler {
+func (p *parts) mtlsRoutes() (http.Handler, error) {
 	mux := http.NewServeMux()
 	base := path(p.config.MTLSBaseURL)
 	p.routeClientEndpoints(mux, base)
 	mux.Handle(base+selftest.Path, p.responder.Methods(&selftest.Handler{Responder: p.responder}, http.MethodGet))
-	return withHSTS(mux)
+	proxy, err := p.proxy()
+	if err != nil {
+		return nil, err
+	}
+	return withHSTS(p.forwarding(proxy, mux).Before(mux)), nil
 }
 
 // privateRoutes is what the operator and administrators call.

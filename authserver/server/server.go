@@ -113,9 +113,13 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	mtlsRoutes, err := parts.mtlsRoutes()
+	if err != nil {
+		return err
+	}
 	return errors.Join(
 		s.open("public", s.config.Listeners.Public.Address, public, publicRoutes),
-		s.open("mtls", s.config.Listeners.MTLS.Address, mtls, parts.mtlsRoutes()),
+		s.open("mtls", s.config.Listeners.MTLS.Address, mtls, mtlsRoutes),
 		s.open("private", s.config.Listeners.Private.Address, private, parts.privateRoutes()),
 		s.open("health", s.config.Listeners.Health.Address, nil, parts.healthRoutes()),
 	)

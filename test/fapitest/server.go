@@ -262,6 +262,8 @@ type settings struct {
 	Listeners, Reached ports
 	// Database is nil for an SQLite file in the directory.
 	Database *pgcluster.Database
+	// ProxyHeader is what a proxy before the mtls listener sends; "" without one.
+	ProxyHeader string
 	// Added is YAML beside all else.
 	Added string
 }
@@ -283,6 +285,9 @@ listeners:
   mtls:
     address: 127.0.0.1:{{.Listeners.MTLS}}
     tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
+{{- with .ProxyHeader}}
+    proxy: {clientCAFile: {{$.Directory}}/` + proxyCAFile + `, sans: ["` + ProxySAN + `"], header: {{.}}}
+{{- end}}
   private:
     address: 127.0.0.1:{{.Listeners.Private}}
     tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
