@@ -41,6 +41,7 @@ operator:
   priorityClassName: system-cluster-critical
 authserver:
   administratorSANs: ["spiffe://cluster.local/ns/fapi-system/sa/fapi-administrator"]
+  mtlsProxy: {header: Client-Cert, sans: ["spiffe://cluster.local/ns/gateways/sa/edge"], caSecret: edge-ca}
   nodeSelector: {kubernetes.io/os: linux}
   files:
     - {mountPath: /etc/fapi-operator/trust, configMap: trust}
@@ -85,6 +86,9 @@ operator: {replicas: 1}
 store: {sqlite: {existingClaim: store}}
 networkPolicy: {enabled: false}
 certificates: {existingSecrets: {public: public}}
+`,
+	"a proxy": `
+authserver: {mtlsProxy: {header: X-Forwarded-Client-Cert, sans: [edge.gateways.svc], caConfigMap: edge-ca}}
 `,
 	"a storage class": `
 store: {sqlite: {storageClassName: fast, size: 10Gi}}

@@ -26,6 +26,12 @@ func TestRefusedValues(t *testing.T) {
 		"operator: {replicas: 0}":                                         "replicas",
 		"authserver: {files: [{mountPath: /x, configMap: a, secret: b}]}": "files",
 		"networkPolicy: {apiServer: {ports: [0]}}":                        "ports",
+
+		"authserver: {mtlsProxy: {header: X-SSL-Cert, sans: [a], caSecret: b}}":                  "header",
+		"authserver: {mtlsProxy: {header: Client-Cert, caSecret: b}}":                            "sans",
+		"authserver: {mtlsProxy: {header: Client-Cert, sans: [a]}}":                              "mtlsProxy",
+		"authserver: {mtlsProxy: {header: Client-Cert, sans: [a], caSecret: b, caConfigMap: c}}": "mtlsProxy",
+		"authserver: {mtlsProxy: {sans: [a], caSecret: b}}":                                      "mtlsProxy",
 	} {
 		_, err := render(t.Context(), chartFolder, releaseName, namespace, parseValues(t, values))
 		if err == nil || !strings.Contains(err.Error(), want) {

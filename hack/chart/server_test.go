@@ -2,6 +2,7 @@ package main
 
 import (
 	"path"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -39,6 +40,39 @@ func TestValuesReachTheServer(t *testing.T) {
 		got.Keys.RotationInterval.Hours() != 240 || got.Scopes["accounts"].Description == "" || got.Store.Postgres.Hosts[0] != "db.bank.example:5432" ||
 		len(got.Listeners.Private.AdministratorSANs) != 1 || got.JWKSURI.AllowedHosts[0] != "keys.partner.internal" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// No proxy is believed unless the values name one, and then that one alone.
+func TestAProxyIsBelievedWhereTheValuesNameIt(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]*config.Proxy{
+		"default":    nil,
+		"everything": {ClientCAFile: "/etc/fapi-operator/mtls-proxy/ca.crt", SANs: []string{"spiffe://cluster.local/ns/gateways/sa/edge"}, Header: "Client-Cert"},
+		"a proxy":    {ClientCAFile: "/etc/fapi-operator/mtls-proxy/ca.crt", SANs: []string{"edge.gateways.svc"}, Header: "X-Forwarded-Client-Cert"},
+	} {
+		installed := install(t, cases[name])
+		got, err := config.Parse([]byte(installed.serverFiles(t)["authserver.yaml"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got.Listeners.MTLS.Proxy, want) {
+			t.Errorf("%s: the proxy is %+v, want %+v", name, got.Listeners.MTLS.Proxy, want)
+		}
+		for _, volume := range all[appsv1.Deployment](t, installed, "Deployment")[releaseName+"-authserver"].Spec.Template.Spec.Volumes {
+			if volume.Name != "mtls-proxy" {
+				continue
+			}
+			var items []corev1.KeyToPath
+			if volume.Secret != nil {
+				items = volume.Secret.Items
+			} else {
+				items = volume.ConfigMap.Items
+			}
+			if len(items) != 1 || items[0].Key != "ca.crt" {
+				t.Errorf("%s: %v is mounted, want ca.crt alone", name, items)
+			}
+		}
 	}
 }
 

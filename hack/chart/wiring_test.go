@@ -111,7 +111,7 @@ func TestServiceMonitorsFindTheMetrics(t *testing.T) {
 // A pod waits for ever for a Secret that nobody makes.
 func TestEveryMountedObjectIsMadeByTheReleaseOrGiven(t *testing.T) {
 	t.Parallel()
-	given := []string{"webhook", "public", "mtls", "private", "registrar", "public-ca", "database", "users", "kek", "database-ca", "database-client", "details", "trust", "store"}
+	given := []string{"webhook", "public", "mtls", "private", "registrar", "public-ca", "database", "users", "kek", "database-ca", "database-client", "details", "trust", "store", "edge-ca"}
 	eachCase(t, func(t *testing.T, installed installation) {
 		made := installed.made(t)
 		for _, pod := range installed.pods(t) {
