@@ -68,6 +68,14 @@ var manifestRules = []manifestRule{
 		Holds:  encryptsNothingToManagedKey,
 	},
 	{
+		ID:     "LOCAL-KEY-ROTATION",
+		Clause: "our own choice",
+		Demand: "a key that the operator makes is in use for at least 1 hour, and stays registered for at least 5 minutes and for less than the period after it was replaced",
+		Remedy: "write a longer period or another overlap, such as 720h and 24h",
+		Path:   "keys.managed.rotation",
+		Holds:  keysOutliveTheirOverlap,
+	},
+	{
 		ID:     "LOCAL-MANAGED-CERTIFICATE",
 		Clause: "RFC 8705, 2.1.2; our own choice",
 		Demand: "name and issuers of a certificate that the operator manages are derived, and not stated besides",
@@ -137,6 +145,37 @@ func managedKeySigns(application *v1alpha1.FAPIApplication) bool {
 
 func hasManagedKey(application *v1alpha1.FAPIApplication) bool {
 	return read(&application.Spec).keys.Source == v1alpha1.KeySourceManaged
+}
+
+// How managed keys rotate where the spec does not say, and the least values; our
+// own choices. The kubelet shows a changed Secret to a running pod after a
+// minute or two.
+const (
+	defaultKeyOverlap = time.Hour
+	minKeyOverlap     = 5 * time.Minute
+	minKeyPeriod      = time.Hour
+)
+
+// KeyPeriod is how long a managed key is in use; 0 where time replaces none.
+func KeyPeriod(spec *v1alpha1.FAPIApplicationSpec) time.Duration {
+	if period := read(spec).keyRotation.Period; period != nil {
+		return period.Duration
+	}
+	return 0
+}
+
+// KeyOverlap is how long a managed key stays registered after it was replaced.
+func KeyOverlap(spec *v1alpha1.FAPIApplicationSpec) time.Duration {
+	if overlap := read(spec).keyRotation.Overlap; overlap != nil {
+		return overlap.Duration
+	}
+	return defaultKeyOverlap
+}
+
+func keysOutliveTheirOverlap(application *v1alpha1.FAPIApplication) bool {
+	overlap := KeyOverlap(&application.Spec)
+	period := read(&application.Spec).keyRotation.Period
+	return overlap >= minKeyOverlap && (period == nil || period.Duration >= minKeyPeriod && overlap < period.Duration)
 }
 
 func encryptsNothingToManagedKey(application *v1alpha1.FAPIApplication) bool {

@@ -16,6 +16,7 @@ type stated struct {
 	anchors               v1alpha1.TrustAnchors
 	keys                  v1alpha1.Keys
 	managedKeys           v1alpha1.ManagedKeys
+	keyRotation           v1alpha1.KeyRotation
 	certificateKey        v1alpha1.CertificatePrivateKey
 	messageSigning        v1alpha1.MessageSigning
 	requestObject         v1alpha1.RequestObject
@@ -35,6 +36,7 @@ func read(spec *v1alpha1.FAPIApplicationSpec) stated {
 	fill(&s.anchors, s.tls.TrustAnchors)
 	fill(&s.keys, spec.Keys)
 	fill(&s.managedKeys, s.keys.Managed)
+	fill(&s.keyRotation, s.managedKeys.Rotation)
 	if spec.MutualTLS != nil {
 		fill(&s.certificateKey, spec.MutualTLS.Certificate.PrivateKey)
 	}

@@ -136,6 +136,8 @@ var operatorOnly = []string{
 	"serverClassName",
 	"deletionPolicy",
 	"keys.source",
+	"keys.managed.rotation.period",
+	"keys.managed.rotation.overlap",
 	"mutualTLS.certificate.issuerRef.name",
 	"mutualTLS.certificate.issuerRef.kind",
 	"mutualTLS.certificate.issuerRef.group",

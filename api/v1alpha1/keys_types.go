@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Keys says where the client's public keys come from: source names one of the members beside it.
@@ -71,6 +72,38 @@ type ManagedKeys struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	SigningAlg string `json:"signingAlg,omitempty"`
+
+	// When another key takes the place of this one. Each new value of the
+	// annotation fapi-operator.io/rotate-key rotates besides, at once.
+	// Absent: the key stays until the annotation asks for another.
+	//
+	// +optional
+	Rotation *KeyRotation `json:"rotation,omitempty"`
+}
+
+// KeyRotation says when the operator replaces a key that it made. The next key is registered before its Secret shows it, and the
+// former one stays registered beside it for a while, so that no request of the application is refused meanwhile.
+type KeyRotation struct {
+	// How long a key is in use, as a duration such as 720h: at least 1h.
+	// Absent: time replaces no key.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="string(duration(self)) != ''",message="must be a duration such as 720h"
+	Period *metav1.Duration `json:"period,omitempty"`
+
+	// How long the former key stays registered, from the moment that the Secret
+	// shows the new one, as a duration such as 24h: at least 5m, and shorter than
+	// period. It is the time that the application has to take up the new key, the
+	// kubelet's own delay included, which is a minute or two.
+	// Absent: 1h.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="string(duration(self)) != ''",message="must be a duration such as 24h"
+	Overlap *metav1.Duration `json:"overlap,omitempty"`
 }
 
 // KeySource is a place from which a client's public keys come.

@@ -48,6 +48,8 @@ var ownRules = []string{
 	"spec.accessToken.lifetime",
 	"spec.clientAuthentication.tls.trustAnchors",
 	"spec.keys",
+	"spec.keys.managed.rotation.overlap",
+	"spec.keys.managed.rotation.period",
 	"spec.mutualTLS.certificate.duration",
 	"spec.mutualTLS.certificate.renewBefore",
 }
