@@ -68,6 +68,10 @@ func (p *passage) progress(condition string) {
 	}
 }
 
+func (p *passage) isStalled() bool {
+	return meta.IsStatusConditionTrue(p.status.Conditions, v1alpha1.ConditionStalled)
+}
+
 func (p *passage) isSuspended() bool {
 	return p.application.Spec.Suspended != nil && *p.application.Spec.Suspended
 }

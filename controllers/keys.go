@@ -22,7 +22,7 @@ func (r *Reconciler) resolveKeys(ctx context.Context, p *passage) verdict {
 	case v1alpha1.KeySourceJWKSURI:
 		return holds(v1alpha1.ReasonKeysResolved, "The authorization server fetches the keys from keys.jwksURI.")
 	case v1alpha1.KeySourceManaged:
-		return r.keepManagedKey(ctx, p)
+		return r.keepManagedKeys(ctx, p)
 	}
 	stated, err := r.statedKeySet(ctx, p.application)
 	if err != nil {

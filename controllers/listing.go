@@ -32,8 +32,6 @@ type heldClient struct {
 	issuer string
 }
 
-func newListing() *listing { return &listing{noted: map[string]heldClient{}} }
-
 // client is what the server was last known to hold; unknown before the first listing.
 func (l *listing) client(clientID string) (client heldClient, known bool) {
 	l.mutex.Lock()
@@ -52,6 +50,9 @@ func (l *listing) forget(clientID string) { l.change(clientID, heldClient{}) }
 func (l *listing) change(clientID string, client heldClient) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
+	if l.noted == nil {
+		l.noted = map[string]heldClient{}
+	}
 	l.noted[clientID] = client
 	l.apply(clientID, client)
 }
@@ -84,7 +85,7 @@ func (l *listing) all() map[string]heldClient {
 // read lists the server anew, page by page. When a page fails, what was known stays.
 func (l *listing) read(ctx context.Context, server Registrar) error {
 	l.mutex.Lock()
-	l.noted = map[string]heldClient{}
+	l.noted = nil
 	l.mutex.Unlock()
 	held := map[string]heldClient{}
 	var revision int64

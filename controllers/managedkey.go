@@ -7,9 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
@@ -22,82 +20,116 @@ const (
 	PrivateJWKEntry = "private-jwk.json"
 	// PrivatePEMEntry is the same key in PEM (PKCS #8, RFC 5958).
 	PrivatePEMEntry = "private-key.pem"
-	// PublicJWKSEntry is the public half as a JWK Set.
+	// PublicJWKSEntry is the public half as a JWK Set, with those of former keys
+	// that are still registered.
 	PublicJWKSEntry = "jwks.json"
 )
+
+// RotateKeyAnnotation on an application rotates its managed key, once for each new value.
+const RotateKeyAnnotation = "fapi-operator.io/rotate-key"
+
+// KeyStateAnnotation on the Secret says what the operator has to know of its keys
+// and what the keys themselves do not say: times, and what was acted on.
+const KeyStateAnnotation = "fapi-operator.io/key-state"
 
 // ManagedKeySecretName is the Secret of an application's managed key.
 func ManagedKeySecretName(application *v1alpha1.FAPIApplication) string {
 	return application.Name + "-keys"
 }
 
-// keepManagedKey makes the key once, and never overwrites what is there.
-func (r *Reconciler) keepManagedKey(ctx context.Context, p *passage) verdict {
-	name := ManagedKeySecretName(p.application)
-	secret := &corev1.Secret{}
-	err := r.Uncached.Get(ctx, client.ObjectKey{Namespace: p.application.Namespace, Name: name}, secret)
-	if apierrors.IsNotFound(err) {
-		secret, err = r.createManagedKey(ctx, p.application)
+// NextKeySecretName is the Secret in which the next key waits until the server
+// has confirmed that it holds the key.
+func NextKeySecretName(application *v1alpha1.FAPIApplication) string {
+	return application.Name + "-next-key"
+}
+
+// keepManagedKeys finds the keys that are to be registered, and makes the next
+// one where one is due. The Secret shows it only when the server holds it
+// (showManagedKey).
+func (r *Reconciler) keepManagedKeys(ctx context.Context, p *passage) verdict {
+	ring, v := r.readKeyring(ctx, p)
+	if ring == nil {
+		return v
 	}
-	if err != nil {
-		return unknown(fmt.Errorf("keep the managed key in Secret %s: %w", name, err))
+	p.keyring = ring
+	ring.retire(p.now)
+	p.noteKeyring()
+	if err := r.discardUnfit(ctx, p, ring); err != nil {
+		return unknown(err)
 	}
-	if !isMadeFor(p.application, secret) {
-		return ownedByAnother("Secret", secret)
+	if ring.next == nil && p.needsKey(ring) {
+		if err := r.stageKey(ctx, p, ring); err != nil {
+			return unknown(err)
+		}
 	}
-	p.status.Keys.SecretName = name
-	key, err := jose.ParsePrivateSigningKey(secret.Data[PrivateJWKEntry])
-	if err != nil {
-		return fails(v1alpha1.ReasonInvalidKeys, fmt.Sprintf("Secret %s holds no key of this operator any more: %v. Restore it, or delete it to get a new key.", name, err))
+	wanted := clientmetadata.ManagedSigningAlg(&p.application.Spec)
+	if ring.next == nil && string(ring.current.Algorithm()) != wanted {
+		return fails(v1alpha1.ReasonInvalidKeys, fmt.Sprintf("Secret %s holds a key for %s, and the spec asks for %s. Give annotation %s a new value to replace the key, or delete the Secret.", ring.secret.Name, ring.current.Algorithm(), wanted, RotateKeyAnnotation))
 	}
-	if wanted := clientmetadata.ManagedSigningAlg(&p.application.Spec); string(key.Algorithm()) != wanted {
-		return fails(v1alpha1.ReasonInvalidKeys, fmt.Sprintf("Secret %s holds a key for %s, and the spec asks for %s. Delete the Secret to get a new key.", name, key.Algorithm(), wanted))
-	}
-	// The public half is derived, so that the two always fit.
-	public, err := json.Marshal(jose.NewKeySet(key.Public()))
+	// The public halves are derived, so that the two always fit.
+	public, err := json.Marshal(ring.registered())
 	if err != nil {
 		return fails(v1alpha1.ReasonInvalidKeys, sentence(err))
 	}
 	return r.useKeySet(p, public)
 }
 
-func (r *Reconciler) createManagedKey(ctx context.Context, application *v1alpha1.FAPIApplication) (*corev1.Secret, error) {
-	data, err := generateManagedKey(clientmetadata.ManagedSigningAlg(&application.Spec))
-	if err != nil {
-		return nil, err
+// readKeyring reads both Secrets. Without a keyring, the verdict says why.
+func (r *Reconciler) readKeyring(ctx context.Context, p *passage) (*keyring, verdict) {
+	secret, v := r.secretMadeFor(ctx, p.application, ManagedKeySecretName(p.application))
+	if v.status != "" {
+		return nil, v
 	}
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: application.Namespace,
-			Name:      ManagedKeySecretName(application),
-			Labels:    labelsFor(application),
-		},
-		Type: corev1.SecretTypeOpaque,
-		Data: data,
+	staged, v := r.secretMadeFor(ctx, p.application, NextKeySecretName(p.application))
+	if v.status != "" {
+		return nil, v
 	}
-	if err := controllerutil.SetControllerReference(application, secret, r.Kube.Scheme()); err != nil {
-		return nil, err
+	ring := &keyring{secret: secret, staged: staged}
+	if staged != nil {
+		// One that cannot be read was never shown: it makes room for another.
+		ring.next, _ = jose.ParsePrivateSigningKey(staged.Data[PrivateJWKEntry])
 	}
-	return secret, r.Kube.Create(ctx, secret, client.FieldOwner(FieldManager))
+	if secret == nil {
+		return ring, verdict{}
+	}
+	if err := ring.open(); err != nil {
+		return nil, fails(v1alpha1.ReasonInvalidKeys, fmt.Sprintf("Secret %s holds no key of this operator any more: %v. Restore it, or delete it to get a new key.", secret.Name, err))
+	}
+	return ring, verdict{}
 }
 
-func generateManagedKey(algorithm string) (map[string][]byte, error) {
-	alg, known := jose.ParseSignatureAlgorithm(algorithm)
-	if !known {
-		return nil, fmt.Errorf("no key is made for algorithm %q", algorithm)
+// secretMadeFor is nil without a verdict when there is no such Secret, which
+// only the API server can say: a Secret that cannot be read is waited for.
+func (r *Reconciler) secretMadeFor(ctx context.Context, application *v1alpha1.FAPIApplication, name string) (*corev1.Secret, verdict) {
+	secret := &corev1.Secret{}
+	err := r.Uncached.Get(ctx, client.ObjectKey{Namespace: application.Namespace, Name: name}, secret)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, verdict{}
+	case err != nil:
+		return nil, unknown(fmt.Errorf("read Secret %s: %w", name, err))
+	case !isMadeFor(application, secret):
+		return nil, ownedByAnother("Secret", secret)
 	}
-	key, err := jose.GenerateSigningKey(alg)
-	if err != nil {
-		return nil, err
+	return secret, verdict{}
+}
+
+// needsKey tells whether the current key is to be replaced, or there is none.
+func (p *passage) needsKey(ring *keyring) bool {
+	asked := p.application.Annotations[RotateKeyAnnotation]
+	return ring.current == nil || asked != "" && asked != ring.rotated ||
+		ring.isDue(p.now, clientmetadata.KeyPeriod(&p.application.Spec))
+}
+
+// noteKeyring puts into the status what the Secret shows, and into the passage
+// when time makes something to do.
+func (p *passage) noteKeyring() {
+	period := clientmetadata.KeyPeriod(&p.application.Spec)
+	p.status.Keys.Managed = p.keyring.status(period)
+	if p.keyring.secret != nil {
+		p.status.Keys.SecretName = p.keyring.secret.Name
 	}
-	jwk, err := key.MarshalPrivate()
-	if err != nil {
-		return nil, err
+	if p.keyring.current != nil {
+		p.due = p.keyring.nextMoment(period)
 	}
-	pem, err := key.MarshalPrivatePEM()
-	if err != nil {
-		return nil, err
-	}
-	public, err := json.Marshal(jose.NewKeySet(key.Public()))
-	return map[string][]byte{PrivateJWKEntry: jwk, PrivatePEMEntry: pem, PublicJWKSEntry: public}, err
 }

@@ -21,6 +21,8 @@ type passage struct {
 	now         metav1.Time
 
 	keys     *jose.KeySet // the client's keys, as far as they are known by value
+	keyring  *keyring     // the managed ones; nil: none
+	due      *metav1.Time // when time alone makes something to do; nil: never
 	resolved clientmetadata.Resolved
 }
 

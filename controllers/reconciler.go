@@ -72,7 +72,7 @@ type Reconciler struct {
 	Resync time.Duration
 	Now    func() time.Time
 
-	held *listing
+	held listing
 }
 
 // Reconcile walks the application through the phases, and writes down once how
@@ -98,8 +98,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	r.tell(p)
-	// What is tried again goes behind every application that has changed.
-	return ctrl.Result{Priority: new(handler.LowPriority)}, last.retry
+	return r.next(p, last.retry), last.retry
 }
 
 // phases are the steps to Ready, in their order. The finalizer goes on before
@@ -111,7 +110,20 @@ func (r *Reconciler) phases() []phase {
 		{v1alpha1.ConditionKeysReady, r.resolveKeys},
 		{v1alpha1.ConditionCertificateReady, r.keepCertificate},
 		{v1alpha1.ConditionRegistered, r.register},
+		{"", r.showManagedKey},
 	}
+}
+
+// next comes back when a managed key is due, unless a failure is tried again with
+// back-off, or only a person can mend what is wrong. It goes behind every
+// application that has changed.
+func (r *Reconciler) next(p *passage, retry error) ctrl.Result {
+	result := ctrl.Result{Priority: new(handler.LowPriority)}
+	if retry == nil && !p.isStalled() && p.due != nil {
+		// Times are kept in whole seconds, so that less would come too early.
+		result.RequeueAfter = max(p.due.Sub(r.Now()), time.Second)
+	}
+	return result
 }
 
 func (r *Reconciler) owner(application *v1alpha1.FAPIApplication) registration.Owner {

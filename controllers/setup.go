@@ -29,7 +29,7 @@ import (
 // +kubebuilder:rbac:groups=fapi-operator.io,resources=fapiapplications/finalizers,verbs=update
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=cert-manager.io,resources=issuers;clusterissuers,verbs=get
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=namespaces,resourceNames=kube-system,verbs=get
@@ -59,7 +59,6 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 	if err := manager.GetFieldIndexer().IndexField(ctx, &v1alpha1.FAPIApplication{}, referenceIndex, references); err != nil {
 		return err
 	}
-	r.held = newListing()
 	changes := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})
 	building := ctrl.NewControllerManagedBy(manager).
 		For(&v1alpha1.FAPIApplication{}, builder.WithPredicates(changes)).
@@ -129,7 +128,7 @@ func references(object client.Object) []string {
 		case v1alpha1.KeySourceConfigMapRef:
 			names = append(names, reference("ConfigMap", keys.ConfigMapRef.Name))
 		case v1alpha1.KeySourceManaged:
-			names = append(names, reference("Secret", ManagedKeySecretName(application)))
+			names = append(names, reference("Secret", ManagedKeySecretName(application)), reference("Secret", NextKeySecretName(application)))
 		}
 	}
 	if tls := application.Spec.ClientAuthentication.TLS; tls != nil && tls.TrustAnchors != nil && tls.TrustAnchors.ConfigMapRef != nil {

@@ -120,6 +120,8 @@ const (
 	// ReasonPrivateKeyInJWKS means that a set that should hold public keys holds a private one. It was not registered and is not
 	// shown; treat the key as compromised.
 	ReasonPrivateKeyInJWKS = "PrivateKeyInJWKS"
+	// ReasonKeyRotated means that another managed key has taken the place of the former one. It stands in an event.
+	ReasonKeyRotated = "KeyRotated"
 )
 
 // Reasons of CertificateReady.

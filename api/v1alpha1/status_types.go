@@ -194,6 +194,63 @@ type KeysStatus struct {
 	//
 	// +optional
 	SecretName string `json:"secretName,omitempty"`
+
+	// The keys that the operator made.
+	// Absent: not managed, or not in the Secret yet.
+	//
+	// +optional
+	Managed *ManagedKeysStatus `json:"managed,omitempty"`
+}
+
+// ManagedKeysStatus tells of the keys that the operator made.
+type ManagedKeysStatus struct {
+	// Key identifier (kid) of the key that the Secret shows.
+	//
+	// +optional
+	KeyID string `json:"keyID,omitempty"`
+
+	// Algorithm that the key is for.
+	//
+	// +optional
+	Algorithm string `json:"algorithm,omitempty"`
+
+	// Since when the Secret shows the key.
+	//
+	// +optional
+	Created *metav1.Time `json:"created,omitempty"`
+
+	// When the next key takes its place.
+	// Absent: no time is set for that.
+	//
+	// +optional
+	NextRotation *metav1.Time `json:"nextRotation,omitempty"`
+
+	// Keys that the Secret showed before and that are still registered.
+	// Absent: none.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=keyID
+	Former []FormerKey `json:"former,omitempty"`
+
+	// Value of the annotation fapi-operator.io/rotate-key that has been acted on.
+	// Absent: none.
+	//
+	// +optional
+	RotateKey string `json:"rotateKey,omitempty"`
+}
+
+// FormerKey is a key that another one has replaced.
+type FormerKey struct {
+	// Key identifier (kid).
+	//
+	// +required
+	KeyID string `json:"keyID"`
+
+	// When the key leaves the registration.
+	//
+	// +required
+	RegisteredUntil metav1.Time `json:"registeredUntil"`
 }
 
 // RegistrationStatus is what the server confirmed of the client.

@@ -66,7 +66,8 @@ func requireStatus(t *testing.T, ready *v1alpha1.FAPIApplication, clientID strin
 			PKCEMethod:                         "S256",
 			Scopes:                             []string{"openid", "accounts"},
 		},
-		Keys:         &v1alpha1.KeysStatus{Source: v1alpha1.KeySourceManaged, KeyIDs: []string{keyID}, SecretName: "planner-keys"},
+		Keys: &v1alpha1.KeysStatus{Source: v1alpha1.KeySourceManaged, KeyIDs: []string{keyID}, SecretName: "planner-keys",
+			Managed: &v1alpha1.ManagedKeysStatus{KeyID: keyID, Algorithm: "ES256", Created: ready.Status.Keys.Managed.Created}},
 		Registration: &v1alpha1.RegistrationStatus{Issuer: issuer, Revision: revision, ContentHash: contentHash, LastRegistered: ready.Status.Registration.LastRegistered},
 		Conditions:   ready.Status.Conditions,
 	}
@@ -121,7 +122,8 @@ func TestManagedKeyIsUsableAsPEMAndNeverOverwritten(t *testing.T) {
 	}
 }
 
-// A key that is in use never goes by itself: a person deletes its Secret.
+// A key that is in use never goes because of another algorithm: a person deletes
+// its Secret, or has it rotated.
 func TestManagedKeyForAnotherAlgorithmIsMadeWhenItsSecretGoes(t *testing.T) {
 	t.Parallel()
 	b := openBank(t)
@@ -133,7 +135,7 @@ func TestManagedKeyForAnotherAlgorithmIsMadeWhenItsSecretGoes(t *testing.T) {
 		a.Spec.Keys.Managed = &v1alpha1.ManagedKeys{SigningAlg: "EdDSA"}
 	})
 	stalled := b.awaitCondition(t, "planner", v1alpha1.ConditionReady, v1alpha1.ReasonInvalidKeys)
-	if message := messageOf(stalled, v1alpha1.ConditionKeysReady); !strings.Contains(message, "Delete the Secret") {
+	if message := messageOf(stalled, v1alpha1.ConditionKeysReady); !strings.Contains(message, controllers.RotateKeyAnnotation) || !strings.Contains(message, "delete the Secret") {
 		t.Errorf("the message does not say what to do: %s", message)
 	}
 	if managedKey(t, b, "planner").KeyID() != before.KeyID() {

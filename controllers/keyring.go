@@ -1,0 +1,163 @@
+package controllers
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
+)
+
+// keyring is every managed key of an application: the one that its Secret shows,
+// those that it showed before and that are still registered, and the one that
+// waits for its registration. The two Secrets are all that is remembered of it,
+// so that it survives the operator, and a status that is lost.
+type keyring struct {
+	secret *corev1.Secret // the one that the application mounts; nil: there is none
+	staged *corev1.Secret // the one that holds the next key; nil: there is none
+
+	current *jose.SigningKey
+	next    *jose.SigningKey
+	former  []formerKey
+
+	created metav1.Time // since when the Secret shows the current key
+	rotated string      // the value of RotateKeyAnnotation that was acted on
+}
+
+// formerKey is a key that another one has replaced.
+type formerKey struct {
+	public jose.PublicKey
+	until  metav1.Time // when it leaves the registration
+}
+
+// keyState is what the Secret says of its keys beside the keys themselves.
+type keyState struct {
+	Created   metav1.Time          `json:"created"`
+	Former    []v1alpha1.FormerKey `json:"former,omitempty"`
+	RotateKey string               `json:"rotateKey,omitempty"`
+}
+
+// open reads the Secret that the application mounts. One without a state is of a
+// key that has never been replaced.
+func (k *keyring) open() (err error) {
+	if k.current, err = jose.ParsePrivateSigningKey(k.secret.Data[PrivateJWKEntry]); err != nil {
+		return err
+	}
+	state := keyState{Created: k.secret.CreationTimestamp}
+	if stated := k.secret.Annotations[KeyStateAnnotation]; stated != "" {
+		if err := json.Unmarshal([]byte(stated), &state); err != nil {
+			return fmt.Errorf("annotation %s is not what the operator wrote", KeyStateAnnotation)
+		}
+	}
+	k.created, k.rotated = state.Created, state.RotateKey
+	return k.openFormer(state.Former)
+}
+
+// openFormer finds the public halves, which the Secret shows beside the current key's.
+func (k *keyring) openFormer(stated []v1alpha1.FormerKey) error {
+	if len(stated) == 0 {
+		return nil
+	}
+	shown, err := jose.ParseKeySet(k.secret.Data[PublicJWKSEntry])
+	if err != nil {
+		return fmt.Errorf("entry %s: %w", PublicJWKSEntry, err)
+	}
+	for _, former := range stated {
+		for _, public := range shown.Keys() {
+			if public.KeyID() == former.KeyID {
+				k.former = append(k.former, formerKey{public, former.RegisteredUntil})
+			}
+		}
+	}
+	return nil
+}
+
+// retire leaves out the keys whose overlap is over.
+func (k *keyring) retire(now metav1.Time) {
+	k.former = slices.DeleteFunc(k.former, func(former formerKey) bool { return !now.Time.Before(former.until.Time) })
+}
+
+// registered are the keys that the server is to hold, in an order that does not
+// depend on which of them is in use.
+func (k *keyring) registered() *jose.KeySet {
+	var keys []jose.PublicKey
+	for _, key := range []*jose.SigningKey{k.current, k.next} {
+		if key != nil {
+			keys = append(keys, key.Public())
+		}
+	}
+	for _, former := range k.former {
+		keys = append(keys, former.public)
+	}
+	slices.SortFunc(keys, func(a, b jose.PublicKey) int { return strings.Compare(a.KeyID(), b.KeyID()) })
+	return jose.NewKeySet(keys...)
+}
+
+// promote puts the next key into use. The server has confirmed that it holds it.
+func (k *keyring) promote(now metav1.Time, overlap time.Duration, asked string) {
+	if k.current != nil {
+		k.former = append(k.former, formerKey{k.current.Public(), metav1.NewTime(now.Add(overlap))})
+	}
+	k.current, k.next, k.created = k.next, nil, now
+	if asked != "" {
+		k.rotated = asked
+	}
+}
+
+// isDue tells whether the time for another key has come; period 0 is never.
+func (k *keyring) isDue(now metav1.Time, period time.Duration) bool {
+	next := k.nextRotation(period)
+	return next != nil && !now.Time.Before(next.Time)
+}
+
+func (k *keyring) nextRotation(period time.Duration) *metav1.Time {
+	if period == 0 {
+		return nil
+	}
+	return new(metav1.NewTime(k.created.Add(period)))
+}
+
+// nextMoment is when time alone makes something to do; nil: never.
+func (k *keyring) nextMoment(period time.Duration) *metav1.Time {
+	next := k.nextRotation(period)
+	for i := range k.former {
+		if until := &k.former[i].until; next == nil || until.Before(next) {
+			next = until
+		}
+	}
+	return next
+}
+
+// state is what the Secret has to say of its keys.
+func (k *keyring) state() keyState {
+	return keyState{Created: k.created, Former: k.formerKeys(), RotateKey: k.rotated}
+}
+
+func (k *keyring) formerKeys() []v1alpha1.FormerKey {
+	var keys []v1alpha1.FormerKey
+	for _, former := range k.former {
+		keys = append(keys, v1alpha1.FormerKey{KeyID: former.public.KeyID(), RegisteredUntil: former.until})
+	}
+	return keys
+}
+
+// status is what the application's status says of the keys.
+func (k *keyring) status(period time.Duration) *v1alpha1.ManagedKeysStatus {
+	if k.current == nil {
+		return nil
+	}
+	return &v1alpha1.ManagedKeysStatus{
+		KeyID:        k.current.KeyID(),
+		Algorithm:    string(k.current.Algorithm()),
+		Created:      &k.created,
+		NextRotation: k.nextRotation(period),
+		Former:       k.formerKeys(),
+		RotateKey:    k.rotated,
+	}
+}

@@ -1,0 +1,129 @@
+package controllers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+)
+
+// showManagedKey brings the Secret that the application mounts up to date, now
+// that the server holds every key of the keyring. It shows no key before that,
+// and each one whole: a write replaces all entries or none.
+func (r *Reconciler) showManagedKey(ctx context.Context, p *passage) verdict {
+	ring := p.keyring
+	if ring == nil {
+		return holds("", "")
+	}
+	replaced := ring.current != nil && ring.next != nil
+	if ring.next != nil {
+		ring.promote(p.now, clientmetadata.KeyOverlap(&p.application.Spec), p.application.Annotations[RotateKeyAnnotation])
+	}
+	if err := r.writeKeySecret(ctx, p.application, ring); err != nil {
+		return p.keysNotShown(err)
+	}
+	p.noteKeyring()
+	if replaced {
+		r.event(p, corev1.EventTypeNormal, v1alpha1.ReasonKeyRotated, v1alpha1.ConditionKeysReady, p.tellRotation())
+	}
+	if ring.staged != nil {
+		if err := r.discardStaged(ctx, ring); err != nil {
+			return p.keysNotShown(err)
+		}
+	}
+	return holds("", "")
+}
+
+// keysNotShown puts the failure where the keys' condition is, which held as long
+// as only the registration was waited for.
+func (p *passage) keysNotShown(err error) verdict {
+	v := unknown(err)
+	p.set(v1alpha1.ConditionKeysReady, v)
+	return v
+}
+
+func (p *passage) tellRotation() string {
+	replaced := p.keyring.former[len(p.keyring.former)-1]
+	return fmt.Sprintf("Secret %s shows key %s, which the authorization server holds. Key %s stays registered until %s.",
+		p.keyring.secret.Name, p.keyring.current.KeyID(), replaced.public.KeyID(), replaced.until.UTC().Format(time.RFC3339))
+}
+
+// writeKeySecret writes the Secret when it does not show the keyring. The
+// resource version guards it against whoever has written since it was read.
+func (r *Reconciler) writeKeySecret(ctx context.Context, application *v1alpha1.FAPIApplication, ring *keyring) error {
+	data, err := ring.entries()
+	if err != nil {
+		return err
+	}
+	state, err := json.Marshal(ring.state())
+	if err != nil {
+		return err
+	}
+	if ring.secret == nil {
+		return r.createKeySecret(ctx, application, ring, data, string(state))
+	}
+	if ring.shows(data) {
+		return nil
+	}
+	changed := ring.secret.DeepCopy()
+	maps.Copy(changed.Data, data)
+	annotateKeyState(changed, string(state))
+	if err := r.Kube.Update(ctx, changed, client.FieldOwner(FieldManager)); err != nil {
+		return fmt.Errorf("show the key in Secret %s: %w", changed.Name, err)
+	}
+	ring.secret = changed
+	return nil
+}
+
+func (r *Reconciler) createKeySecret(ctx context.Context, application *v1alpha1.FAPIApplication, ring *keyring, data map[string][]byte, state string) error {
+	secret, err := r.newKeySecret(application, ManagedKeySecretName(application), data)
+	if err != nil {
+		return err
+	}
+	annotateKeyState(secret, state)
+	if err := r.Kube.Create(ctx, secret, client.FieldOwner(FieldManager)); err != nil {
+		return fmt.Errorf("show the key in Secret %s: %w", secret.Name, err)
+	}
+	ring.secret = secret
+	return nil
+}
+
+func annotateKeyState(secret *corev1.Secret, state string) {
+	if secret.Annotations == nil {
+		secret.Annotations = map[string]string{}
+	}
+	secret.Annotations[KeyStateAnnotation] = state
+}
+
+// entries are what the Secret is to show, all of it derived from the keys.
+func (k *keyring) entries() (map[string][]byte, error) {
+	jwk, err := k.current.MarshalPrivate()
+	if err != nil {
+		return nil, err
+	}
+	pem, err := k.current.MarshalPrivatePEM()
+	if err != nil {
+		return nil, err
+	}
+	public, err := json.Marshal(k.registered())
+	return map[string][]byte{PrivateJWKEntry: jwk, PrivatePEMEntry: pem, PublicJWKSEntry: public}, err
+}
+
+// shows tells whether the Secret has these entries. Every change of the state
+// goes with one of an entry.
+func (k *keyring) shows(entries map[string][]byte) bool {
+	for name, content := range entries {
+		if !bytes.Equal(k.secret.Data[name], content) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,154 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
+	"github.com/fapi-operator/fapi-operator/controllers"
+)
+
+// errKilled ends an operator in a test as a kill would: what it was about to do
+// is not done, and what it did is not known to it.
+var errKilled = errors.New("the operator was killed")
+
+// killer kills the operator at one of its calls to the API server or to the
+// authorization server, before the call or after it, and looks at every call
+// whether the Secret's key is registered.
+type killer struct {
+	w      *workshop
+	t      *testing.T
+	at     int // which call, from 1; 0: none
+	after  bool
+	calls  int
+	shown  []string // every key that the Secret has shown
+	waited []string // every key that has waited for its registration
+}
+
+func (k *killer) around(do func() error) error {
+	k.calls++
+	if k.calls == k.at && !k.after {
+		panic(errKilled)
+	}
+	err := do()
+	k.look()
+	if k.calls == k.at {
+		panic(errKilled)
+	}
+	return err
+}
+
+func (k *killer) look() {
+	held := k.w.keysHeld(k.t)
+	if held.shown != "" && !slices.Contains(held.registered, held.shown) {
+		k.t.Errorf("call %d: the Secret shows key %s, and registered are %q", k.calls, held.shown, held.registered)
+	}
+	k.shown, k.waited = note(k.shown, held.shown), note(k.waited, held.staged)
+}
+
+func note(seen []string, key string) []string {
+	if key == "" || slices.Contains(seen, key) {
+		return seen
+	}
+	return append(seen, key)
+}
+
+// watchedRegistrar is the real client of the registration API in a killer's hands.
+type watchedRegistrar struct {
+	controllers.Registrar
+	killer *killer
+}
+
+func (r watchedRegistrar) Register(ctx context.Context, clientID string, request registration.Request) (record registration.Record, err error) {
+	err = r.killer.around(func() error {
+		record, err = r.Registrar.Register(ctx, clientID, request)
+		return err
+	})
+	return record, err
+}
+
+func (r watchedRegistrar) Client(ctx context.Context, clientID string) (record registration.Record, err error) {
+	err = r.killer.around(func() error {
+		record, err = r.Registrar.Client(ctx, clientID)
+		return err
+	})
+	return record, err
+}
+
+// place puts the killer around every call of the operator.
+func (k *killer) place() {
+	k.w.kubeFault = func(_ string, _ client.Object, _ string, do func() error) error { return k.around(do) }
+	k.w.reconciler.Registrar = watchedRegistrar{k.w.reconciler.Registrar, k}
+}
+
+// run is one life of an operator; it tells whether it was killed.
+func (k *killer) run() (killed bool) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			if err, ok := cause.(error); !ok || !errors.Is(err, errKilled) {
+				panic(cause)
+			}
+			killed = true
+		}
+	}()
+	k.calls = 0
+	if _, err := k.w.reconcile(k.t, "planner"); err != nil {
+		k.t.Errorf("the walk failed: %v", err)
+	}
+	return false
+}
+
+// An operator that is killed at any moment, before or after any call, neither
+// makes two keys nor shows one that the server does not hold. That holds for the
+// first key, for a rotation, and for the end of an overlap.
+func TestOperatorKilledAtAnyMomentNeitherInventsAKeyNorShowsOneThatIsNotRegistered(t *testing.T) {
+	t.Parallel()
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after the call: %v", after), func(t *testing.T) {
+			t.Parallel()
+			for at := 1; ; at++ {
+				if killed := liveThrough(t, at, after); !killed {
+					if at < 8 {
+						t.Errorf("only %d calls were seen", at)
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+// liveThrough has an operator killed at the call of each step, and then live on;
+// it tells whether any step had so many calls.
+func liveThrough(t *testing.T, at int, after bool) (killed bool) {
+	w := openWorkshop(t)
+	w.create(t, "planner", rotatingSpec(t))
+	k := &killer{w: w, t: t, after: after}
+	k.place()
+	for _, step := range []struct {
+		name       string
+		prepare    func()
+		shown      int // keys that the Secret has ever shown
+		registered int
+	}{
+		{"first key", func() {}, 1, 1},
+		{"rotation", func() { w.advance(keyPeriod) }, 2, 2},
+		{"end of the overlap", func() { w.advance(keyOverlap) }, 2, 1},
+	} {
+		step.prepare()
+		k.at = at
+		killed = k.run() || killed
+		k.at = 0
+		k.run()
+		held := w.keysHeld(t)
+		if len(k.shown) != step.shown || len(held.registered) != step.registered || held.staged != "" || len(k.waited) != step.shown {
+			t.Errorf("killed at call %d (after it: %v) of the %s: shown %q, waited %q, now %+v", at, after, step.name, k.shown, k.waited, held)
+		}
+	}
+	return killed
+}
