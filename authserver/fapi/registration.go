@@ -324,6 +324,13 @@ var registrationRules = expand([]memberRule{
 		Checks: on("jwks", keySetIsPublic),
 	},
 	{
+		ID:     "LOCAL-REVOKED-KEY",
+		Clause: "our own choice",
+		Demand: "a key that was revoked is in jwks no more, neither under its kid nor, where its kid was its thumbprint (RFC 7638), under another",
+		Remedy: "make another key, and register that one",
+		Checks: on("jwks", revokedKeysAreGone),
+	},
+	{
 		ID:     "FAPI2-SP-FINAL-5.4.1-2",
 		Clause: "FAPI 2.0 Security Profile, 5.4.1-2",
 		Demand: fmt.Sprintf("RSA keys have at least %d bits", MinRSAKeyBits),

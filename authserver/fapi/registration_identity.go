@@ -68,6 +68,7 @@ var listChecks = []check{
 	{"authorization_details_types", func(c *candidate) bool { return isShortSet(c.AuthorizationDetailsTypes) }},
 	{"fapi_operator_allowed_origins", func(c *candidate) bool { return isShortSet(c.AllowedOrigins) }},
 	{"fapi_operator_introspection_resources", func(c *candidate) bool { return isShortSet(c.IntrospectionResources) }},
+	{"fapi_operator_revoked_key_ids", func(c *candidate) bool { return isShortSet(c.RevokedKeyIDs) }},
 }
 
 func isShortSet(list []string) bool {

@@ -102,8 +102,16 @@ func keysAreFetchedOverTLS(c *candidate) bool {
 	return c.JWKSURI == "" || isWebURI(c.JWKSURI) && !hasFragment(c.JWKSURI)
 }
 
-func keySetIsWellFormed(c *candidate) bool   { return !c.keys.malformed }
-func keySetIsPublic(c *candidate) bool       { return !c.keys.private }
+func keySetIsWellFormed(c *candidate) bool { return !c.keys.malformed }
+func keySetIsPublic(c *candidate) bool     { return !c.keys.private }
+
+// revokedKeysAreGone says nothing of a set that cannot be read, or is somewhere else.
+func revokedKeysAreGone(c *candidate) bool {
+	return !slices.ContainsFunc(c.keys.set.Keys(), func(key jose.PublicKey) bool {
+		return key.KeyID() != "" && slices.Contains(c.RevokedKeyIDs, key.KeyID()) || slices.Contains(c.RevokedKeyIDs, key.Thumbprint())
+	})
+}
+
 func rsaKeysAreLong(c *candidate) bool       { return !c.keys.shortRSA }
 func ecKeysAreLong(c *candidate) bool        { return !c.keys.shortEC }
 func keyTypesAreSupported(c *candidate) bool { return !c.keys.unsupported }

@@ -73,6 +73,9 @@ type Metadata struct {
 	IntrospectionResources []string `json:"fapi_operator_introspection_resources,omitempty"`
 	// AccessTokenLifetime is in seconds.
 	AccessTokenLifetime *int64 `json:"fapi_operator_access_token_lifetime,omitempty"`
+	// RevokedKeyIDs are the kid of keys that somebody else may have. A kid that is
+	// new in the list ends every grant and access token that the client has.
+	RevokedKeyIDs []string `json:"fapi_operator_revoked_key_ids,omitempty"`
 	// TLSClientAuthTrustAnchors holds this client's own CA certificates, PEM, concatenated.
 	TLSClientAuthTrustAnchors string `json:"fapi_operator_tls_client_auth_trust_anchors,omitempty"`
 	// TLSClientAuthTrustBundle names a bundle of the server's configuration instead.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
@@ -15,7 +16,9 @@ type Clients interface {
 	// grows, over all clients and deletions. *OwnedByAnotherError comes first. Then,
 	// same owner, generation and metadata: nothing is written, the stored record
 	// comes back, whatever the preconditions, since a caller that repeats a write
-	// whose answer was lost has succeeded. Then ErrPreconditionFailed.
+	// whose answer was lost has succeeded. Then ErrPreconditionFailed. A write that
+	// revokes a key (ClientRecord.RevokesKey) ends, in the same step, every grant of
+	// the client as RevokeGrant does, and its access tokens by another epoch.
 	PutClient(ctx context.Context, write ClientWrite) (record ClientRecord, created bool, err error)
 	// Client gives one client; ErrNotFound.
 	Client(ctx context.Context, clientID string) (ClientRecord, error)
@@ -39,21 +42,30 @@ type ClientRecord struct {
 	// Metadata is as stated, without defaults.
 	Metadata  registration.Metadata
 	UpdatedAt time.Time
-	// Epoch is the revision with which the client was registered, or with which it
-	// was last suspended, whichever is later: access tokens of an epoch that is over
-	// are worth nothing. 0 for a client that had neither since epochs are kept.
+	// Epoch is the revision with which the client was registered, with which it was
+	// last suspended, or with which a key of it was last revoked, whichever is latest:
+	// access tokens of an epoch that is over are worth nothing. 0 for a client that
+	// had none of these since epochs are kept.
 	Epoch int64
 }
 
 // After gives the record, whose revision is known, its epoch: a new one unless it
-// goes on from the stored record without being suspended by it. stored is nil
-// when there is no such client.
+// goes on from the stored record, neither suspending the client nor revoking a
+// key of it. stored is nil when there is no such client.
 func (r ClientRecord) After(stored *ClientRecord) ClientRecord {
 	r.Epoch = r.Revision
-	if stored != nil && (stored.suspended() || !r.suspended()) {
+	if stored != nil && (stored.suspended() || !r.suspended()) && !r.RevokesKey(stored) {
 		r.Epoch = stored.Epoch
 	}
 	return r
+}
+
+// RevokesKey tells whether the record revokes a key that the stored one does not:
+// every grant of the client ends with it.
+func (r ClientRecord) RevokesKey(stored *ClientRecord) bool {
+	return stored != nil && slices.ContainsFunc(r.Metadata.RevokedKeyIDs, func(kid string) bool {
+		return !slices.Contains(stored.Metadata.RevokedKeyIDs, kid)
+	})
 }
 
 func (r ClientRecord) suspended() bool { return r.Metadata.Suspended != nil && *r.Metadata.Suspended }

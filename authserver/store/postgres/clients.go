@@ -28,6 +28,15 @@ const (
 	lockClientRevision   = `SELECT revision FROM client_revision FOR UPDATE`
 	setClientRevision    = `UPDATE client_revision SET revision = $1`
 
+	// A grant that is being kept holds a lock on its client: whoever has this one has
+	// waited for such grants, and no other is kept before the commit.
+	lockClient = `SELECT 1 FROM clients WHERE client_id = $1 FOR UPDATE`
+	// Refresh tokens and codes of a revoked grant are worth nothing, and go with it
+	// when it expires, which is soon.
+	endGrantsOfClient = `UPDATE grants SET revoked = TRUE, expires_at = least(expires_at,
+			greatest($2, coalesce((SELECT max(c.expires_at) FROM codes AS c WHERE c.grant_id = grants.id), $2)))
+		WHERE id IN (SELECT id FROM grants WHERE client_id = $1 AND NOT revoked ORDER BY id FOR UPDATE)`
+
 	deleteOrigins = `DELETE FROM allowed_origins WHERE client_id = $1`
 	insertOrigin  = `INSERT INTO allowed_origins (origin, client_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	originListed  = `SELECT EXISTS (SELECT 1 FROM allowed_origins WHERE origin = $1)`
@@ -87,7 +96,20 @@ func put(tx session, write store.ClientWrite, wanted store.ClientRecord) (record
 		return record, false, err
 	}
 	written := wanted.After(stored)
+	if written.RevokesKey(stored) {
+		if err := endGrants(tx, written.Metadata.ClientID, write.Now); err != nil {
+			return record, false, err
+		}
+	}
 	return written, stored == nil, writeClient(tx, written)
+}
+
+func endGrants(tx session, clientID string, now time.Time) error {
+	if _, err := tx.exec(lockClient, clientID); err != nil {
+		return err
+	}
+	_, err := tx.exec(endGrantsOfClient, clientID, column.Micros(now))
+	return err
 }
 
 // storedClient is nil when there is no such client.

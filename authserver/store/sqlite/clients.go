@@ -23,6 +23,12 @@ const (
 			epoch = excluded.epoch`
 	deleteClient = `DELETE FROM clients WHERE client_id = ?`
 
+	// Refresh tokens and codes of a revoked grant are worth nothing, and go with it
+	// when it expires, which is soon.
+	endGrantsOfClient = `UPDATE grants SET revoked = 1, expires_at = min(expires_at,
+			max(?2, coalesce((SELECT max(c.expires_at) FROM codes AS c WHERE c.grant_id = grants.id), ?2)))
+		WHERE client_id = ?1 AND revoked = 0`
+
 	selectClientRevision = `SELECT revision FROM client_revision`
 	nextClientRevision   = `UPDATE client_revision SET revision = revision + 1 RETURNING revision`
 
@@ -63,6 +69,11 @@ func put(tx transaction, write store.ClientWrite, wanted store.ClientRecord) (re
 		return record, false, err
 	}
 	written := wanted.After(stored)
+	if written.RevokesKey(stored) {
+		if _, err := tx.exec(endGrantsOfClient, written.Metadata.ClientID, column.Micros(write.Now)); err != nil {
+			return record, false, err
+		}
+	}
 	return written, stored == nil, writeClient(tx, written)
 }
 

@@ -22,7 +22,8 @@ var clientClauses = []clause{
 	{"of concurrent creations one wins", concurrentCreation},
 	{"concurrent updates from one revision: one wins", concurrentUpdate},
 	{"revisions only grow, also over deletions", revisionsGrow},
-	{"registration and suspension begin an epoch, and nothing else does", epochs},
+	{"registration and suspension begin an epoch, and no other change does", epochs},
+	{"revoking a key ends the client's grants and epoch once, and no other client's", revokedKeys},
 	{"a thousand clients are listed by pages, in order", listPages},
 	{"a client without id is refused", withoutID},
 	{"an origin is listed while an active client lists it", originsListed},
@@ -76,6 +77,46 @@ func epochs(c *contract) {
 	c.succeeds(c.store.DeleteClient(c.ctx, c.client, owner, c.now))
 	anew := put(false)
 	c.same(anew.Epoch, anew.Revision)
+}
+
+func revokedKeys(c *contract) {
+	before, err := c.store.Client(c.ctx, c.client)
+	c.succeeds(err)
+	generation := before.Generation
+	put := func(revoked ...string) store.ClientRecord {
+		c.Helper()
+		generation++
+		write := c.write(c.client, generation)
+		write.Metadata.RevokedKeyIDs = revoked
+		record, _, err := c.store.PutClient(c.ctx, write)
+		c.succeeds(err)
+		read, err := c.store.Client(c.ctx, c.client)
+		c.succeeds(err)
+		c.same(read, record)
+		return record
+	}
+	c.register("bank.other")
+	ended, unredeemed := c.grantFor("a", c.client, "alice"), c.grantFor("b", c.client, "bob")
+	other := c.grantFor("c", "bank.other", "alice")
+	refresh, kept := c.redeemed(ended), c.redeemed(other)
+	c.same(put().Epoch, before.Epoch)
+	c.inForce(ended, refresh)
+
+	revoking := put("first")
+	c.same(revoking.Epoch, revoking.Revision)
+	c.revoked(ended, refresh)
+	c.revoked(unredeemed)
+	c.fails(c.store.RedeemCode(c.ctx, d("code of b"), nil, c.now), store.ErrNotFound)
+	c.inForce(other, kept)
+
+	later := c.grantFor("d", c.client, "alice")
+	refresh = c.redeemed(later)
+	c.same(put("first").Epoch, revoking.Epoch)
+	c.same(put().Epoch, revoking.Epoch)
+	c.inForce(later, refresh)
+	again := put("first", "second")
+	c.same(again.Epoch, again.Revision)
+	c.revoked(later, refresh)
 }
 
 func unknownClient(c *contract) {
