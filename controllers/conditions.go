@@ -16,7 +16,7 @@ var steps = []string{
 
 // finalReasons are those that only a person can mend.
 var finalReasons = []string{
-	v1alpha1.ReasonRefused, v1alpha1.ReasonInvalidKeys, v1alpha1.ReasonPrivateKeyInJWKS,
+	v1alpha1.ReasonRefused, v1alpha1.ReasonInvalidKeys, v1alpha1.ReasonPrivateKeyInJWKS, v1alpha1.ReasonUnknownKey,
 	v1alpha1.ReasonRejectedByServer, v1alpha1.ReasonOwnedByAnother,
 }
 

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
 )
 
@@ -28,6 +29,8 @@ type keyring struct {
 
 	created metav1.Time // since when the Secret shows the current key
 	rotated string      // the value of RotateKeyAnnotation that was acted on
+	revoked []string    // kid of keys that somebody else may have
+	shown   keyState    // what the Secret says of its keys
 }
 
 // formerKey is a key that another one has replaced.
@@ -41,6 +44,7 @@ type keyState struct {
 	Created   metav1.Time          `json:"created"`
 	Former    []v1alpha1.FormerKey `json:"former,omitempty"`
 	RotateKey string               `json:"rotateKey,omitempty"`
+	Revoked   []string             `json:"revoked,omitempty"`
 }
 
 // open reads the Secret that the application mounts. One without a state is of a
@@ -55,7 +59,7 @@ func (k *keyring) open() (err error) {
 			return fmt.Errorf("annotation %s is not what the operator wrote", KeyStateAnnotation)
 		}
 	}
-	k.created, k.rotated = state.Created, state.RotateKey
+	k.created, k.rotated, k.revoked, k.shown = state.Created, state.RotateKey, state.Revoked, state
 	return k.openFormer(state.Former)
 }
 
@@ -88,7 +92,7 @@ func (k *keyring) retire(now metav1.Time) {
 func (k *keyring) registered() *jose.KeySet {
 	var keys []jose.PublicKey
 	for _, key := range []*jose.SigningKey{k.current, k.next} {
-		if key != nil {
+		if key != nil && !k.isRevoked(key) {
 			keys = append(keys, key.Public())
 		}
 	}
@@ -101,13 +105,34 @@ func (k *keyring) registered() *jose.KeySet {
 
 // promote puts the next key into use. The server has confirmed that it holds it.
 func (k *keyring) promote(now metav1.Time, overlap time.Duration, asked string) {
-	if k.current != nil {
+	if k.current != nil && !k.isRevoked(k.current) {
 		k.former = append(k.former, formerKey{k.current.Public(), metav1.NewTime(now.Add(overlap))})
 	}
 	k.current, k.next, k.created = k.next, nil, now
 	if asked != "" {
 		k.rotated = asked
 	}
+}
+
+// has tells whether the key is one that the Secret shows, or has shown and that is
+// still registered.
+func (k *keyring) has(kid string) bool {
+	isIt := func(former formerKey) bool { return former.public.KeyID() == kid }
+	return k.current != nil && k.current.KeyID() == kid || slices.ContainsFunc(k.former, isIt)
+}
+
+// revoke gives the key up: it leaves the registration without an overlap.
+func (k *keyring) revoke(kid string) {
+	if slices.Contains(k.revoked, kid) {
+		return
+	}
+	k.revoked = append(k.revoked, kid)
+	k.revoked = k.revoked[max(0, len(k.revoked)-fapi.MaxListEntries):]
+	k.former = slices.DeleteFunc(k.former, func(former formerKey) bool { return former.public.KeyID() == kid })
+}
+
+func (k *keyring) isRevoked(key *jose.SigningKey) bool {
+	return slices.Contains(k.revoked, key.KeyID())
 }
 
 // isDue tells whether the time for another key has come; period 0 is never.
@@ -136,7 +161,7 @@ func (k *keyring) nextMoment(period time.Duration) *metav1.Time {
 
 // state is what the Secret has to say of its keys.
 func (k *keyring) state() keyState {
-	return keyState{Created: k.created, Former: k.formerKeys(), RotateKey: k.rotated}
+	return keyState{Created: k.created, Former: k.formerKeys(), RotateKey: k.rotated, Revoked: k.revoked}
 }
 
 func (k *keyring) formerKeys() []v1alpha1.FormerKey {
@@ -149,15 +174,13 @@ func (k *keyring) formerKeys() []v1alpha1.FormerKey {
 
 // status is what the application's status says of the keys.
 func (k *keyring) status(period time.Duration) *v1alpha1.ManagedKeysStatus {
-	if k.current == nil {
+	if k.current == nil && len(k.revoked) == 0 {
 		return nil
 	}
-	return &v1alpha1.ManagedKeysStatus{
-		KeyID:        k.current.KeyID(),
-		Algorithm:    string(k.current.Algorithm()),
-		Created:      &k.created,
-		NextRotation: k.nextRotation(period),
-		Former:       k.formerKeys(),
-		RotateKey:    k.rotated,
+	status := &v1alpha1.ManagedKeysStatus{Former: k.formerKeys(), RotateKey: k.rotated, Revoked: slices.Clone(k.revoked)}
+	if k.current != nil {
+		status.KeyID, status.Algorithm = k.current.KeyID(), string(k.current.Algorithm())
+		status.Created, status.NextRotation = &k.created, k.nextRotation(period)
 	}
+	return status
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -28,6 +29,11 @@ const (
 // RotateKeyAnnotation on an application rotates its managed key, once for each new value.
 const RotateKeyAnnotation = "fapi-operator.io/rotate-key"
 
+// RevokeKeyAnnotation on an application names the kid of a managed key that
+// somebody else may have: the key leaves the registration at once, and with it
+// every token and grant of the client.
+const RevokeKeyAnnotation = "fapi-operator.io/revoke-key"
+
 // KeyStateAnnotation on the Secret says what the operator has to know of its keys
 // and what the keys themselves do not say: times, and what was acted on.
 const KeyStateAnnotation = "fapi-operator.io/key-state"
@@ -47,20 +53,20 @@ func NextKeySecretName(application *v1alpha1.FAPIApplication) string {
 // one where one is due. The Secret shows it only when the server holds it
 // (showManagedKey).
 func (r *Reconciler) keepManagedKeys(ctx context.Context, p *passage) verdict {
+	p.status.Keys.Managed = p.knownKeys()
 	ring, v := r.readKeyring(ctx, p)
 	if ring == nil {
 		return v
 	}
 	p.keyring = ring
+	p.rememberRevoked(ring)
 	ring.retire(p.now)
 	p.noteKeyring()
-	if err := r.discardUnfit(ctx, p, ring); err != nil {
-		return unknown(err)
+	if v := p.revokeKey(ring); v.status != "" {
+		return v
 	}
-	if ring.next == nil && p.needsKey(ring) {
-		if err := r.stageKey(ctx, p, ring); err != nil {
-			return unknown(err)
-		}
+	if err := r.keepNextKey(ctx, p, ring); err != nil {
+		return unknown(err)
 	}
 	wanted := clientmetadata.ManagedSigningAlg(&p.application.Spec)
 	if ring.next == nil && string(ring.current.Algorithm()) != wanted {
@@ -98,6 +104,16 @@ func (r *Reconciler) readKeyring(ctx context.Context, p *passage) (*keyring, ver
 	return ring, verdict{}
 }
 
+// rememberRevoked adds what the status knows of revoked keys: the Secret may have
+// come back from a backup, or be gone.
+func (p *passage) rememberRevoked(ring *keyring) {
+	if known := p.knownKeys(); known != nil {
+		for _, kid := range known.Revoked {
+			ring.revoke(kid)
+		}
+	}
+}
+
 // secretMadeFor is nil without a verdict when there is no such Secret, which
 // only the API server can say: a Secret that cannot be read is waited for.
 func (r *Reconciler) secretMadeFor(ctx context.Context, application *v1alpha1.FAPIApplication, name string) (*corev1.Secret, verdict) {
@@ -114,10 +130,31 @@ func (r *Reconciler) secretMadeFor(ctx context.Context, application *v1alpha1.FA
 	return secret, verdict{}
 }
 
+// knownKeys is what the status has said so far; nil: nothing.
+func (p *passage) knownKeys() *v1alpha1.ManagedKeysStatus {
+	if known := p.application.Status.Keys; known != nil {
+		return known.Managed.DeepCopy()
+	}
+	return nil
+}
+
+// revokeKey gives up the key that the annotation names, if it has not been.
+func (p *passage) revokeKey(ring *keyring) verdict {
+	named := p.application.Annotations[RevokeKeyAnnotation]
+	if named != "" && ring.current != nil && !ring.has(named) && !slices.Contains(ring.revoked, named) {
+		return fails(v1alpha1.ReasonUnknownKey, fmt.Sprintf("Annotation %s names no key that is registered, so none was revoked. Write one of status.keys.keyIDs, or take the annotation away.", RevokeKeyAnnotation))
+	}
+	if named != "" {
+		ring.revoke(named)
+	}
+	p.resolved.RevokedKeyIDs = ring.revoked
+	return verdict{}
+}
+
 // needsKey tells whether the current key is to be replaced, or there is none.
 func (p *passage) needsKey(ring *keyring) bool {
 	asked := p.application.Annotations[RotateKeyAnnotation]
-	return ring.current == nil || asked != "" && asked != ring.rotated ||
+	return ring.current == nil || ring.isRevoked(ring.current) || asked != "" && asked != ring.rotated ||
 		ring.isDue(p.now, clientmetadata.KeyPeriod(&p.application.Spec))
 }
 

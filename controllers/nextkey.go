@@ -14,6 +14,17 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
 )
 
+// keepNextKey makes the next key, where the one that is there is not enough.
+func (r *Reconciler) keepNextKey(ctx context.Context, p *passage, ring *keyring) error {
+	if err := r.discardUnfit(ctx, p, ring); err != nil {
+		return err
+	}
+	if ring.next != nil || !p.needsKey(ring) {
+		return nil
+	}
+	return r.stageKey(ctx, p, ring)
+}
+
 // stageKey makes the next key and keeps it where the application does not look.
 // Of two operators that do so at once, one creates the Secret, and the other
 // finds it.
@@ -56,11 +67,11 @@ func (r *Reconciler) newKeySecret(application *v1alpha1.FAPIApplication, name st
 }
 
 // discardUnfit removes a next key that is next no longer: the Secret shows it
-// already, or the spec has come to ask for another algorithm.
+// already, it was revoked, or the spec has come to ask for another algorithm.
 func (r *Reconciler) discardUnfit(ctx context.Context, p *passage, ring *keyring) error {
 	wanted := clientmetadata.ManagedSigningAlg(&p.application.Spec)
 	isShown := ring.next != nil && ring.current != nil && ring.next.KeyID() == ring.current.KeyID()
-	if ring.staged == nil || ring.next != nil && !isShown && string(ring.next.Algorithm()) == wanted {
+	if ring.staged == nil || ring.next != nil && !isShown && !ring.isRevoked(ring.next) && string(ring.next.Algorithm()) == wanted {
 		return nil
 	}
 	return r.discardStaged(ctx, ring)

@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"time"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/jose"
 )
 
 // showManagedKey brings the Secret that the application mounts up to date, now
@@ -23,7 +25,7 @@ func (r *Reconciler) showManagedKey(ctx context.Context, p *passage) verdict {
 	if ring == nil {
 		return holds("", "")
 	}
-	replaced := ring.current != nil && ring.next != nil
+	before := ring.current
 	if ring.next != nil {
 		ring.promote(p.now, clientmetadata.KeyOverlap(&p.application.Spec), p.application.Annotations[RotateKeyAnnotation])
 	}
@@ -31,9 +33,7 @@ func (r *Reconciler) showManagedKey(ctx context.Context, p *passage) verdict {
 		return p.keysNotShown(err)
 	}
 	p.noteKeyring()
-	if replaced {
-		r.event(p, corev1.EventTypeNormal, v1alpha1.ReasonKeyRotated, v1alpha1.ConditionKeysReady, p.tellRotation())
-	}
+	r.tellKeys(p, before)
 	if ring.staged != nil {
 		if err := r.discardStaged(ctx, ring); err != nil {
 			return p.keysNotShown(err)
@@ -50,10 +50,18 @@ func (p *passage) keysNotShown(err error) verdict {
 	return v
 }
 
-func (p *passage) tellRotation() string {
-	replaced := p.keyring.former[len(p.keyring.former)-1]
-	return fmt.Sprintf("Secret %s shows key %s, which the authorization server holds. Key %s stays registered until %s.",
-		p.keyring.secret.Name, p.keyring.current.KeyID(), replaced.public.KeyID(), replaced.until.UTC().Format(time.RFC3339))
+// tellKeys records what became of the key that the Secret showed before.
+func (r *Reconciler) tellKeys(p *passage, before *jose.SigningKey) {
+	ring := p.keyring
+	for _, kid := range ring.revoked {
+		if !slices.Contains(ring.shown.Revoked, kid) {
+			r.event(p, corev1.EventTypeWarning, v1alpha1.ReasonKeyRevoked, v1alpha1.ConditionKeysReady, fmt.Sprintf("The authorization server holds key %s no more, and has ended every grant and token of the client.", kid))
+		}
+	}
+	if before != nil && before != ring.current {
+		r.event(p, corev1.EventTypeNormal, v1alpha1.ReasonKeyRotated, v1alpha1.ConditionKeysReady, fmt.Sprintf("Secret %s shows key %s in place of key %s; the authorization server holds it.", ring.secret.Name, ring.current.KeyID(), before.KeyID()))
+	}
+	ring.shown = ring.state()
 }
 
 // writeKeySecret writes the Secret when it does not show the keyring. The
@@ -117,9 +125,11 @@ func (k *keyring) entries() (map[string][]byte, error) {
 	return map[string][]byte{PrivateJWKEntry: jwk, PrivatePEMEntry: pem, PublicJWKSEntry: public}, err
 }
 
-// shows tells whether the Secret has these entries. Every change of the state
-// goes with one of an entry.
+// shows tells whether the Secret has these entries, and says the same of its keys.
 func (k *keyring) shows(entries map[string][]byte) bool {
+	if !equality.Semantic.DeepEqual(k.shown, k.state()) {
+		return false
+	}
 	for name, content := range entries {
 		if !bytes.Equal(k.secret.Data[name], content) {
 			return false

@@ -15,6 +15,8 @@ type Resolved struct {
 	// JWKS are the public keys from a Secret, a ConfigMap or the operator, and
 	// the key of a registered certificate. Nil: not known, or stated in the spec.
 	JWKS json.RawMessage
+	// RevokedKeyIDs are the kid of keys that the operator made and a person revoked.
+	RevokedKeyIDs []string
 	// TrustAnchors are CA certificates in PEM, from a ConfigMap or of the managed
 	// certificate's issuer. Empty: not known, or stated in the spec.
 	TrustAnchors string
@@ -35,6 +37,7 @@ func FromApplication(application *v1alpha1.FAPIApplication, resolved Resolved) r
 	if resolved.JWKS != nil {
 		metadata.JWKS = resolved.JWKS
 	}
+	metadata.RevokedKeyIDs = resolved.RevokedKeyIDs
 	if resolved.TrustAnchors != "" {
 		metadata.TLSClientAuthTrustAnchors = resolved.TrustAnchors
 	}

@@ -23,6 +23,7 @@ const ConditionAccepted = "Accepted"
 //   - ReferenceNotFound
 //   - InvalidKeys
 //   - PrivateKeyInJWKS
+//   - UnknownKey
 //   - OwnedByAnother (the Secret for managed keys)
 //
 // Reasons when Unknown:
@@ -78,7 +79,8 @@ const ConditionReady = "Ready"
 // names changes (kstatus).
 //
 // Reasons when True:
-//   - the reason of the condition that is final: Refused, InvalidKeys, PrivateKeyInJWKS, RejectedByServer or OwnedByAnother
+//   - the reason of the condition that is final: Refused, InvalidKeys, PrivateKeyInJWKS, UnknownKey, RejectedByServer or
+//     OwnedByAnother
 const ConditionStalled = "Stalled"
 
 // ConditionReconciling is present, and True, while the operator is at work or will try again by itself (kstatus).
@@ -120,6 +122,10 @@ const (
 	// ReasonPrivateKeyInJWKS means that a set that should hold public keys holds a private one. It was not registered and is not
 	// shown; treat the key as compromised.
 	ReasonPrivateKeyInJWKS = "PrivateKeyInJWKS"
+	// ReasonUnknownKey means that an annotation revokes a key that the client does not have.
+	ReasonUnknownKey = "UnknownKey"
+	// ReasonKeyRevoked means that a managed key was given up, with all that it obtained. It stands in an event.
+	ReasonKeyRevoked = "KeyRevoked"
 	// ReasonKeyRotated means that another managed key has taken the place of the former one. It stands in an event.
 	ReasonKeyRotated = "KeyRotated"
 )

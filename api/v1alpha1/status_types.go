@@ -238,6 +238,14 @@ type ManagedKeysStatus struct {
 	//
 	// +optional
 	RotateKey string `json:"rotateKey,omitempty"`
+
+	// Key identifiers (kid) of the keys that the annotation
+	// fapi-operator.io/revoke-key has named: none of them is registered again.
+	// Absent: none.
+	//
+	// +optional
+	// +listType=atomic
+	Revoked []string `json:"revoked,omitempty"`
 }
 
 // FormerKey is a key that another one has replaced.

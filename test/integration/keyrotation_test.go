@@ -38,6 +38,7 @@ type keysHeld struct {
 	shown      string   // in the Secret's private key; empty: there is none
 	jwks       []string // in the Secret's public set
 	registered []string // at the server
+	revoked    []string // at the server
 	staged     string   // empty: none waits
 }
 
@@ -51,7 +52,7 @@ func (w *workshop) keysHeld(t *testing.T) keysHeld {
 		held.staged = privateKeyID(t, secret)
 	}
 	if record, err := w.server.client(t, w.namespace+".planner"); err == nil {
-		held.registered = setKeyIDs(t, record.Metadata.JWKS)
+		held.registered, held.revoked = setKeyIDs(t, record.Metadata.JWKS), record.Metadata.RevokedKeyIDs
 	}
 	return held
 }
@@ -248,6 +249,33 @@ func TestEachNewValueOfTheAnnotationRotatesOnce(t *testing.T) {
 		t.Errorf("keys %q, want another one at each new value", seen)
 	}
 	requireKeys(t, "registered in two overlaps at once", w.keysHeld(t).registered, seen[0], seen[2], seen[4])
+}
+
+// The running operator notices the annotations by itself.
+func TestAnnotationWakesTheOperator(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	before := managedKey(t, b, "planner")
+	b.Kubectl(t, "annotate", "--namespace", b.namespace, "fapiapp/planner", controllers.RotateKeyAnnotation+"=now")
+	b.eventually(t, "the key is another", func(context.Context) error {
+		if managedKey(t, b, "planner").KeyID() == before.KeyID() {
+			return errNotYet
+		}
+		return nil
+	})
+	b.awaitEvent(t, "planner", v1alpha1.ReasonKeyRotated)
+	revoked := managedKey(t, b, "planner")
+	b.Kubectl(t, "annotate", "--namespace", b.namespace, "fapiapp/planner", controllers.RevokeKeyAnnotation+"="+revoked.KeyID())
+	b.eventually(t, "the key is another", func(context.Context) error {
+		if managedKey(t, b, "planner").KeyID() == revoked.KeyID() {
+			return errNotYet
+		}
+		return nil
+	})
+	b.awaitEvent(t, "planner", v1alpha1.ReasonKeyRevoked)
+	b.awaitReady(t, "planner")
 }
 
 // A status that a restored cluster does not have is no reason to rotate again.
