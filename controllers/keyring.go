@@ -27,6 +27,9 @@ type keyring struct {
 	next    *jose.SigningKey
 	former  []formerKey
 
+	decryption     []decryptionKey // the newest first
+	nextDecryption []decryptionKey // beside next, without their times
+
 	created metav1.Time // since when the Secret shows the current key
 	rotated string      // the value of RotateKeyAnnotation that was acted on
 	revoked []string    // kid of keys that somebody else may have
@@ -41,10 +44,11 @@ type formerKey struct {
 
 // keyState is what the Secret says of its keys beside the keys themselves.
 type keyState struct {
-	Created   metav1.Time          `json:"created"`
-	Former    []v1alpha1.FormerKey `json:"former,omitempty"`
-	RotateKey string               `json:"rotateKey,omitempty"`
-	Revoked   []string             `json:"revoked,omitempty"`
+	Created    metav1.Time              `json:"created"`
+	Former     []v1alpha1.FormerKey     `json:"former,omitempty"`
+	Decryption []v1alpha1.DecryptionKey `json:"decryption,omitempty"`
+	RotateKey  string                   `json:"rotateKey,omitempty"`
+	Revoked    []string                 `json:"revoked,omitempty"`
 }
 
 // open reads the Secret that the application mounts. One without a state is of a
@@ -60,7 +64,24 @@ func (k *keyring) open() (err error) {
 		}
 	}
 	k.created, k.rotated, k.revoked, k.shown = state.Created, state.RotateKey, state.Revoked, state
-	return k.openFormer(state.Former)
+	if err := k.openFormer(state.Former); err != nil {
+		return err
+	}
+	k.decryption, err = openDecryptionKeys(k.secret.Data[DecryptionJWKSEntry], state.Decryption)
+	return err
+}
+
+// openNext reads the Secret in which the next keys wait. One that cannot be read
+// was never shown, and makes room for another.
+func (k *keyring) openNext() {
+	next, err := jose.ParsePrivateSigningKey(k.staged.Data[PrivateJWKEntry])
+	if err != nil {
+		return
+	}
+	decryption, err := parseDecryptionKeys(k.staged.Data[DecryptionJWKSEntry])
+	if err == nil {
+		k.next, k.nextDecryption = next, decryption
+	}
 }
 
 // openFormer finds the public halves, which the Secret shows beside the current key's.
@@ -84,28 +105,48 @@ func (k *keyring) openFormer(stated []v1alpha1.FormerKey) error {
 
 // retire leaves out the keys whose overlap is over.
 func (k *keyring) retire(now metav1.Time) {
-	k.former = slices.DeleteFunc(k.former, func(former formerKey) bool { return !now.Time.Before(former.until.Time) })
+	k.former = slices.DeleteFunc(k.former, func(former formerKey) bool { return isReached(now, &former.until) })
+	k.decryption = slices.DeleteFunc(k.decryption, func(key decryptionKey) bool { return isReached(now, key.until) })
 }
 
-// registered are the keys that the server is to hold, in an order that does not
-// depend on which of them is in use.
-func (k *keyring) registered() *jose.KeySet {
-	var keys []jose.PublicKey
-	for _, key := range []*jose.SigningKey{k.current, k.next} {
-		if key != nil && !k.isRevoked(key) {
-			keys = append(keys, key.Public())
-		}
+// isReached tells whether the moment is now or was before; nil is never.
+func isReached(now metav1.Time, moment *metav1.Time) bool {
+	return moment != nil && !now.Time.Before(moment.Time)
+}
+
+// registered are the keys that the server is to hold.
+func (k *keyring) registered(now metav1.Time) *jose.KeySet {
+	keys := k.public(now)
+	if k.next != nil {
+		keys = append(keys, k.next.Public())
+	}
+	sortByKeyID(keys)
+	return jose.NewKeySet(keys...)
+}
+
+// public are the keys that the server holds once nothing waits.
+func (k *keyring) public(now metav1.Time) []jose.PublicKey {
+	keys := k.encryptedTo(now)
+	if k.current != nil && !k.isRevoked(k.current.KeyID()) {
+		keys = append(keys, k.current.Public())
 	}
 	for _, former := range k.former {
 		keys = append(keys, former.public)
 	}
+	sortByKeyID(keys)
+	return keys
+}
+
+// sortByKeyID gives an order that does not depend on which key is in use, so that
+// a registration stays the same when the next key becomes the current one.
+func sortByKeyID(keys []jose.PublicKey) {
 	slices.SortFunc(keys, func(a, b jose.PublicKey) int { return strings.Compare(a.KeyID(), b.KeyID()) })
-	return jose.NewKeySet(keys...)
 }
 
 // promote puts the next key into use. The server has confirmed that it holds it.
 func (k *keyring) promote(now metav1.Time, overlap time.Duration, asked string) {
-	if k.current != nil && !k.isRevoked(k.current) {
+	k.promoteDecryption(now, overlap)
+	if k.current != nil && !k.isRevoked(k.current.KeyID()) {
 		k.former = append(k.former, formerKey{k.current.Public(), metav1.NewTime(now.Add(overlap))})
 	}
 	k.current, k.next, k.created = k.next, nil, now
@@ -114,11 +155,9 @@ func (k *keyring) promote(now metav1.Time, overlap time.Duration, asked string) 
 	}
 }
 
-// has tells whether the key is one that the Secret shows, or has shown and that is
-// still registered.
-func (k *keyring) has(kid string) bool {
-	isIt := func(former formerKey) bool { return former.public.KeyID() == kid }
-	return k.current != nil && k.current.KeyID() == kid || slices.ContainsFunc(k.former, isIt)
+// has tells whether the key is the current one, or registered now.
+func (k *keyring) has(kid string, now metav1.Time) bool {
+	return k.current != nil && k.current.KeyID() == kid || slices.Contains(keyIDs(k.registered(now)), kid)
 }
 
 // revoke gives the key up: it leaves the registration without an overlap.
@@ -131,14 +170,18 @@ func (k *keyring) revoke(kid string) {
 	k.former = slices.DeleteFunc(k.former, func(former formerKey) bool { return former.public.KeyID() == kid })
 }
 
-func (k *keyring) isRevoked(key *jose.SigningKey) bool {
-	return slices.Contains(k.revoked, key.KeyID())
+func (k *keyring) isRevoked(kid string) bool { return slices.Contains(k.revoked, kid) }
+
+// isCompromised tells whether a key that is in use was revoked. Whoever had it has
+// read the Secret, so that all of its keys are replaced.
+func (k *keyring) isCompromised() bool {
+	return k.current != nil && k.isRevoked(k.current.KeyID()) ||
+		slices.ContainsFunc(k.decryption, func(key decryptionKey) bool { return key.until == nil && k.isRevoked(key.id()) })
 }
 
 // isDue tells whether the time for another key has come; period 0 is never.
 func (k *keyring) isDue(now metav1.Time, period time.Duration) bool {
-	next := k.nextRotation(period)
-	return next != nil && !now.Time.Before(next.Time)
+	return isReached(now, k.nextRotation(period))
 }
 
 func (k *keyring) nextRotation(period time.Duration) *metav1.Time {
@@ -149,19 +192,34 @@ func (k *keyring) nextRotation(period time.Duration) *metav1.Time {
 }
 
 // nextMoment is when time alone makes something to do; nil: never.
-func (k *keyring) nextMoment(period time.Duration) *metav1.Time {
-	next := k.nextRotation(period)
+func (k *keyring) nextMoment(now metav1.Time, period time.Duration) *metav1.Time {
+	moments := []*metav1.Time{k.nextRotation(period)}
 	for i := range k.former {
-		if until := &k.former[i].until; next == nil || until.Before(next) {
-			next = until
+		moments = append(moments, &k.former[i].until)
+	}
+	for i := range k.decryption {
+		moments = append(moments, k.decryption[i].until)
+		if from := &k.decryption[i].from; !isReached(now, from) {
+			moments = append(moments, from)
 		}
 	}
-	return next
+	return earliest(moments)
+}
+
+// earliest leaves out what is nil; it is nil where nothing is left.
+func earliest(moments []*metav1.Time) *metav1.Time {
+	var first *metav1.Time
+	for _, moment := range moments {
+		if moment != nil && (first == nil || moment.Before(first)) {
+			first = moment
+		}
+	}
+	return first
 }
 
 // state is what the Secret has to say of its keys.
 func (k *keyring) state() keyState {
-	return keyState{Created: k.created, Former: k.formerKeys(), RotateKey: k.rotated, Revoked: k.revoked}
+	return keyState{Created: k.created, Former: k.formerKeys(), Decryption: k.decryptionKeys(), RotateKey: k.rotated, Revoked: k.revoked}
 }
 
 func (k *keyring) formerKeys() []v1alpha1.FormerKey {
@@ -177,7 +235,7 @@ func (k *keyring) status(period time.Duration) *v1alpha1.ManagedKeysStatus {
 	if k.current == nil && len(k.revoked) == 0 {
 		return nil
 	}
-	status := &v1alpha1.ManagedKeysStatus{Former: k.formerKeys(), RotateKey: k.rotated, Revoked: slices.Clone(k.revoked)}
+	status := &v1alpha1.ManagedKeysStatus{Former: k.formerKeys(), Decryption: k.decryptionKeys(), RotateKey: k.rotated, Revoked: slices.Clone(k.revoked)}
 	if k.current != nil {
 		status.KeyID, status.Algorithm = k.current.KeyID(), string(k.current.Algorithm())
 		status.Created, status.NextRotation = &k.created, k.nextRotation(period)

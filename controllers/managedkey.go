@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
-	"github.com/fapi-operator/fapi-operator/authserver/jose"
 )
 
 // Entries of the Secret that holds a managed key.
@@ -24,6 +22,9 @@ const (
 	// PublicJWKSEntry is the public half as a JWK Set, with those of former keys
 	// that are still registered.
 	PublicJWKSEntry = "jwks.json"
+	// DecryptionJWKSEntry are the private keys that responses are encrypted to, as a
+	// JWK Set, the newest first; absent where no response is encrypted.
+	DecryptionJWKSEntry = "decryption-jwks.json"
 )
 
 // RotateKeyAnnotation on an application rotates its managed key, once for each new value.
@@ -68,12 +69,15 @@ func (r *Reconciler) keepManagedKeys(ctx context.Context, p *passage) verdict {
 	if err := r.keepNextKey(ctx, p, ring); err != nil {
 		return unknown(err)
 	}
+	if err := r.keepDecryptionKeys(ctx, p, ring); err != nil {
+		return unknown(err)
+	}
 	wanted := clientmetadata.ManagedSigningAlg(&p.application.Spec)
 	if ring.next == nil && string(ring.current.Algorithm()) != wanted {
 		return fails(v1alpha1.ReasonInvalidKeys, fmt.Sprintf("Secret %s holds a key for %s, and the spec asks for %s. Give annotation %s a new value to replace the key, or delete the Secret.", ring.secret.Name, ring.current.Algorithm(), wanted, RotateKeyAnnotation))
 	}
 	// The public halves are derived, so that the two always fit.
-	public, err := json.Marshal(ring.registered())
+	public, err := json.Marshal(ring.registered(p.now))
 	if err != nil {
 		return fails(v1alpha1.ReasonInvalidKeys, sentence(err))
 	}
@@ -92,8 +96,7 @@ func (r *Reconciler) readKeyring(ctx context.Context, p *passage) (*keyring, ver
 	}
 	ring := &keyring{secret: secret, staged: staged}
 	if staged != nil {
-		// One that cannot be read was never shown: it makes room for another.
-		ring.next, _ = jose.ParsePrivateSigningKey(staged.Data[PrivateJWKEntry])
+		ring.openNext()
 	}
 	if secret == nil {
 		return ring, verdict{}
@@ -141,7 +144,7 @@ func (p *passage) knownKeys() *v1alpha1.ManagedKeysStatus {
 // revokeKey gives up the key that the annotation names, if it has not been.
 func (p *passage) revokeKey(ring *keyring) verdict {
 	named := p.application.Annotations[RevokeKeyAnnotation]
-	if named != "" && ring.current != nil && !ring.has(named) && !slices.Contains(ring.revoked, named) {
+	if named != "" && ring.current != nil && !ring.isRevoked(named) && !ring.has(named, p.now) {
 		return fails(v1alpha1.ReasonUnknownKey, fmt.Sprintf("Annotation %s names no key that is registered, so none was revoked. Write one of status.keys.keyIDs, or take the annotation away.", RevokeKeyAnnotation))
 	}
 	if named != "" {
@@ -154,7 +157,7 @@ func (p *passage) revokeKey(ring *keyring) verdict {
 // needsKey tells whether the current key is to be replaced, or there is none.
 func (p *passage) needsKey(ring *keyring) bool {
 	asked := p.application.Annotations[RotateKeyAnnotation]
-	return ring.current == nil || ring.isRevoked(ring.current) || asked != "" && asked != ring.rotated ||
+	return ring.current == nil || ring.isCompromised() || asked != "" && asked != ring.rotated ||
 		ring.isDue(p.now, clientmetadata.KeyPeriod(&p.application.Spec))
 }
 
@@ -167,6 +170,6 @@ func (p *passage) noteKeyring() {
 		p.status.Keys.SecretName = p.keyring.secret.Name
 	}
 	if p.keyring.current != nil {
-		p.due = p.keyring.nextMoment(period)
+		p.due = p.keyring.nextMoment(p.now, period)
 	}
 }

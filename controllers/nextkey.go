@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,11 +34,15 @@ func (r *Reconciler) stageKey(ctx context.Context, p *passage, ring *keyring) er
 	if err != nil {
 		return err
 	}
-	jwk, err := key.MarshalPrivate()
+	decryption, err := generateDecryptionKeys(clientmetadata.ManagedEncryptionAlgs(&p.application.Spec))
 	if err != nil {
 		return err
 	}
-	secret, err := r.newKeySecret(p.application, NextKeySecretName(p.application), map[string][]byte{PrivateJWKEntry: jwk})
+	data, err := encodeNextKeys(key, decryption)
+	if err != nil {
+		return err
+	}
+	secret, err := r.newKeySecret(p.application, NextKeySecretName(p.application), data)
 	if err != nil {
 		return err
 	}
@@ -45,8 +50,21 @@ func (r *Reconciler) stageKey(ctx context.Context, p *passage, ring *keyring) er
 	if err := r.Kube.Create(ctx, secret, client.FieldOwner(FieldManager)); err != nil {
 		return fmt.Errorf("keep the next key in Secret %s: %w", secret.Name, err)
 	}
-	ring.staged, ring.next = secret, key
+	ring.staged, ring.next, ring.nextDecryption = secret, key, decryption
 	return nil
+}
+
+func encodeNextKeys(key *jose.SigningKey, decryption []decryptionKey) (map[string][]byte, error) {
+	jwk, err := key.MarshalPrivate()
+	if err != nil {
+		return nil, err
+	}
+	set, err := encodeDecryptionKeys(decryption)
+	data := map[string][]byte{PrivateJWKEntry: jwk}
+	if set != nil {
+		data[DecryptionJWKSEntry] = set
+	}
+	return data, err
 }
 
 func generateKey(algorithm string) (*jose.SigningKey, error) {
@@ -66,15 +84,23 @@ func (r *Reconciler) newKeySecret(application *v1alpha1.FAPIApplication, name st
 	return secret, controllerutil.SetControllerReference(application, secret, r.Kube.Scheme())
 }
 
-// discardUnfit removes a next key that is next no longer: the Secret shows it
-// already, it was revoked, or the spec has come to ask for another algorithm.
+// discardUnfit removes next keys that are next no longer.
 func (r *Reconciler) discardUnfit(ctx context.Context, p *passage, ring *keyring) error {
-	wanted := clientmetadata.ManagedSigningAlg(&p.application.Spec)
-	isShown := ring.next != nil && ring.current != nil && ring.next.KeyID() == ring.current.KeyID()
-	if ring.staged == nil || ring.next != nil && !isShown && !ring.isRevoked(ring.next) && string(ring.next.Algorithm()) == wanted {
+	if ring.staged == nil || p.isFit(ring) {
 		return nil
 	}
 	return r.discardStaged(ctx, ring)
+}
+
+// isFit tells whether the next key can still be: the Secret does not show it
+// already, it was not revoked, and the spec has not come to ask for other algorithms.
+func (p *passage) isFit(ring *keyring) bool {
+	spec := &p.application.Spec
+	return ring.next != nil &&
+		(ring.current == nil || ring.next.KeyID() != ring.current.KeyID()) &&
+		!ring.isRevoked(ring.next.KeyID()) &&
+		string(ring.next.Algorithm()) == clientmetadata.ManagedSigningAlg(spec) &&
+		ring.nextFits(clientmetadata.ManagedEncryptionAlgs(spec))
 }
 
 // discardStaged deletes the Secret that was read, and no other of its name.
@@ -83,6 +109,24 @@ func (r *Reconciler) discardStaged(ctx context.Context, ring *keyring) error {
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete Secret %s: %w", ring.staged.Name, err)
 	}
-	ring.staged, ring.next = nil, nil
+	ring.staged, ring.next, ring.nextDecryption = nil, nil, nil
 	return nil
+}
+
+// keepDecryptionKeys adds a key to the Secret where the spec has come to have
+// responses encrypted: before the server holds it, since the server encrypts to it
+// from then on. Those that the spec needs no more are kept for an overlap.
+func (r *Reconciler) keepDecryptionKeys(ctx context.Context, p *passage, ring *keyring) error {
+	if ring.secret == nil {
+		return nil
+	}
+	wanted := clientmetadata.ManagedEncryptionAlgs(&p.application.Spec)
+	overlap := clientmetadata.KeyOverlap(&p.application.Spec)
+	ring.supersede(func(key decryptionKey) bool { return !slices.Contains(wanted, key.algorithm()) }, metav1.NewTime(p.now.Add(overlap)))
+	added, err := generateDecryptionKeys(ring.lacks(wanted))
+	if err != nil || len(added) == 0 {
+		return err
+	}
+	ring.decryption = append(begin(added, p.now), ring.decryption...)
+	return r.writeKeySecret(ctx, p, ring)
 }

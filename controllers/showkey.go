@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
@@ -25,15 +26,15 @@ func (r *Reconciler) showManagedKey(ctx context.Context, p *passage) verdict {
 	if ring == nil {
 		return holds("", "")
 	}
-	before := ring.current
+	before, known := ring.current, p.status.Keys.Managed.DeepCopy()
 	if ring.next != nil {
 		ring.promote(p.now, clientmetadata.KeyOverlap(&p.application.Spec), p.application.Annotations[RotateKeyAnnotation])
 	}
-	if err := r.writeKeySecret(ctx, p.application, ring); err != nil {
+	if err := r.writeKeySecret(ctx, p, ring); err != nil {
 		return p.keysNotShown(err)
 	}
 	p.noteKeyring()
-	r.tellKeys(p, before)
+	r.tellKeys(p, before, known)
 	if ring.staged != nil {
 		if err := r.discardStaged(ctx, ring); err != nil {
 			return p.keysNotShown(err)
@@ -50,58 +51,64 @@ func (p *passage) keysNotShown(err error) verdict {
 	return v
 }
 
-// tellKeys records what became of the key that the Secret showed before.
-func (r *Reconciler) tellKeys(p *passage, before *jose.SigningKey) {
+// tellKeys records what became of the key that the Secret showed before, and of
+// those that the status does not know as revoked.
+func (r *Reconciler) tellKeys(p *passage, before *jose.SigningKey, known *v1alpha1.ManagedKeysStatus) {
 	ring := p.keyring
 	for _, kid := range ring.revoked {
-		if !slices.Contains(ring.shown.Revoked, kid) {
+		if known == nil || !slices.Contains(known.Revoked, kid) {
 			r.event(p, corev1.EventTypeWarning, v1alpha1.ReasonKeyRevoked, v1alpha1.ConditionKeysReady, fmt.Sprintf("The authorization server holds key %s no more, and has ended every grant and token of the client.", kid))
 		}
 	}
 	if before != nil && before != ring.current {
 		r.event(p, corev1.EventTypeNormal, v1alpha1.ReasonKeyRotated, v1alpha1.ConditionKeysReady, fmt.Sprintf("Secret %s shows key %s in place of key %s; the authorization server holds it.", ring.secret.Name, ring.current.KeyID(), before.KeyID()))
 	}
-	ring.shown = ring.state()
 }
 
 // writeKeySecret writes the Secret when it does not show the keyring. The
 // resource version guards it against whoever has written since it was read.
-func (r *Reconciler) writeKeySecret(ctx context.Context, application *v1alpha1.FAPIApplication, ring *keyring) error {
-	data, err := ring.entries()
+func (r *Reconciler) writeKeySecret(ctx context.Context, p *passage, ring *keyring) error {
+	data, err := ring.entries(p.now)
 	if err != nil {
 		return err
 	}
-	state, err := json.Marshal(ring.state())
+	if ring.secret != nil && ring.shows(data) {
+		return nil
+	}
+	wanted, err := r.keySecret(p.application, ring, data)
 	if err != nil {
 		return err
 	}
 	if ring.secret == nil {
-		return r.createKeySecret(ctx, application, ring, data, string(state))
+		err = r.Kube.Create(ctx, wanted, client.FieldOwner(FieldManager))
+	} else {
+		err = r.Kube.Update(ctx, wanted, client.FieldOwner(FieldManager))
 	}
-	if ring.shows(data) {
-		return nil
+	if err != nil {
+		return fmt.Errorf("show the keys in Secret %s: %w", wanted.Name, err)
 	}
-	changed := ring.secret.DeepCopy()
-	maps.Copy(changed.Data, data)
-	annotateKeyState(changed, string(state))
-	if err := r.Kube.Update(ctx, changed, client.FieldOwner(FieldManager)); err != nil {
-		return fmt.Errorf("show the key in Secret %s: %w", changed.Name, err)
-	}
-	ring.secret = changed
+	ring.secret, ring.shown = wanted, ring.state()
 	return nil
 }
 
-func (r *Reconciler) createKeySecret(ctx context.Context, application *v1alpha1.FAPIApplication, ring *keyring, data map[string][]byte, state string) error {
-	secret, err := r.newKeySecret(application, ManagedKeySecretName(application), data)
+// keySecret is the Secret as it is to be. What others have added to it stays.
+func (r *Reconciler) keySecret(application *v1alpha1.FAPIApplication, ring *keyring, data map[string][]byte) (*corev1.Secret, error) {
+	state, err := json.Marshal(ring.state())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	annotateKeyState(secret, state)
-	if err := r.Kube.Create(ctx, secret, client.FieldOwner(FieldManager)); err != nil {
-		return fmt.Errorf("show the key in Secret %s: %w", secret.Name, err)
+	secret := ring.secret.DeepCopy()
+	if secret == nil {
+		if secret, err = r.newKeySecret(application, ManagedKeySecretName(application), map[string][]byte{}); err != nil {
+			return nil, err
+		}
 	}
-	ring.secret = secret
-	return nil
+	maps.Copy(secret.Data, data)
+	if data[DecryptionJWKSEntry] == nil {
+		delete(secret.Data, DecryptionJWKSEntry)
+	}
+	annotateKeyState(secret, string(state))
+	return secret, nil
 }
 
 func annotateKeyState(secret *corev1.Secret, state string) {
@@ -112,7 +119,7 @@ func annotateKeyState(secret *corev1.Secret, state string) {
 }
 
 // entries are what the Secret is to show, all of it derived from the keys.
-func (k *keyring) entries() (map[string][]byte, error) {
+func (k *keyring) entries(now metav1.Time) (map[string][]byte, error) {
 	jwk, err := k.current.MarshalPrivate()
 	if err != nil {
 		return nil, err
@@ -121,8 +128,12 @@ func (k *keyring) entries() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := json.Marshal(k.registered())
-	return map[string][]byte{PrivateJWKEntry: jwk, PrivatePEMEntry: pem, PublicJWKSEntry: public}, err
+	decryption, err := encodeDecryptionKeys(k.decryption)
+	if err != nil {
+		return nil, err
+	}
+	public, err := json.Marshal(jose.NewKeySet(k.public(now)...))
+	return map[string][]byte{PrivateJWKEntry: jwk, PrivatePEMEntry: pem, PublicJWKSEntry: public, DecryptionJWKSEntry: decryption}, err
 }
 
 // shows tells whether the Secret has these entries, and says the same of its keys.

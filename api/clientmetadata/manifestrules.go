@@ -60,14 +60,6 @@ var manifestRules = []manifestRule{
 		Holds:  managedKeySigns,
 	},
 	{
-		ID:     "LOCAL-MANAGED-KEY-ENCRYPTION",
-		Clause: "OpenID Connect Core, 10.2; JARM, 3; our own choice",
-		Demand: "the key that the operator makes is for signing, so nothing can be encrypted to it",
-		Remedy: "leave encryptedResponseAlg out, or bring keys of which one is for encryption",
-		Path:   "keys.source",
-		Holds:  encryptsNothingToManagedKey,
-	},
-	{
 		ID:     "LOCAL-KEY-ROTATION",
 		Clause: "our own choice",
 		Demand: "a key that the operator makes is in use for at least 1 hour, and stays registered for at least 5 minutes and for less than the period after it was replaced",
@@ -178,10 +170,21 @@ func keysOutliveTheirOverlap(application *v1alpha1.FAPIApplication) bool {
 	return overlap >= minKeyOverlap && (period == nil || period.Duration >= minKeyPeriod && overlap < period.Duration)
 }
 
-func encryptsNothingToManagedKey(application *v1alpha1.FAPIApplication) bool {
-	spec := read(&application.Spec)
-	return !hasManagedKey(application) ||
-		spec.idToken.EncryptedResponseAlg == "" && spec.authorizationResponse.EncryptedResponseAlg == "" && spec.userinfo.EncryptedResponseAlg == ""
+// ManagedEncryptionAlgs are the algorithms with which the server encrypts
+// responses, for each of which the operator makes a key. One that is not known is
+// the rule book's to refuse.
+func ManagedEncryptionAlgs(spec *v1alpha1.FAPIApplicationSpec) []string {
+	stated := read(spec)
+	algorithms := []string{
+		stated.idToken.EncryptedResponseAlg, stated.authorizationResponse.EncryptedResponseAlg,
+		stated.introspectionResponse.EncryptedResponseAlg, stated.userinfo.EncryptedResponseAlg,
+	}
+	algorithms = slices.DeleteFunc(algorithms, func(algorithm string) bool {
+		_, known := jose.ParseKeyManagementAlgorithm(algorithm)
+		return !known
+	})
+	slices.Sort(algorithms)
+	return slices.Compact(algorithms)
 }
 
 func signsAs(managed, algorithm string) bool {

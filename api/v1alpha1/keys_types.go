@@ -62,7 +62,8 @@ type Keys struct {
 	Managed *ManagedKeys `json:"managed,omitempty"`
 }
 
-// ManagedKeys describes the key pair that the operator makes for the client.
+// ManagedKeys describes the key pair with which the client signs. Where the spec has responses encrypted, the operator makes keys
+// for that too, by their encryptedResponseAlg.
 type ManagedKeys struct {
 	// The algorithm that the key is for, one of PS256, ES256 and EdDSA (FAPI 2.0
 	// Security Profile, 5.4.1-1). It must fit the algorithms with which the

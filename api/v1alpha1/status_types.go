@@ -233,6 +233,14 @@ type ManagedKeysStatus struct {
 	// +listMapKey=keyID
 	Former []FormerKey `json:"former,omitempty"`
 
+	// Private keys in the Secret that responses are encrypted to, the newest first.
+	// Absent: none.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=keyID
+	Decryption []DecryptionKey `json:"decryption,omitempty"`
+
 	// Value of the annotation fapi-operator.io/rotate-key that has been acted on.
 	// Absent: none.
 	//
@@ -259,6 +267,32 @@ type FormerKey struct {
 	//
 	// +required
 	RegisteredUntil metav1.Time `json:"registeredUntil"`
+}
+
+// DecryptionKey is a key that responses are encrypted to.
+type DecryptionKey struct {
+	// Key identifier (kid).
+	//
+	// +required
+	KeyID string `json:"keyID"`
+
+	// Algorithm that the key is for.
+	//
+	// +optional
+	Algorithm string `json:"algorithm,omitempty"`
+
+	// Since when the server encrypts to it, or will: an overlap after the Secret
+	// shows it.
+	//
+	// +required
+	RegisteredFrom metav1.Time `json:"registeredFrom"`
+
+	// When it leaves the Secret, an overlap after another key was registered in
+	// its place.
+	// Absent: no other key is to take its place yet.
+	//
+	// +optional
+	KeptUntil *metav1.Time `json:"keptUntil,omitempty"`
 }
 
 // RegistrationStatus is what the server confirmed of the client.

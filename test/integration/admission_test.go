@@ -72,7 +72,6 @@ func TestManifestRules(t *testing.T) {
 		{"lifetime with a fraction", `accessToken: {senderConstraint: DPoP, lifetime: 60500ms}`, "LOCAL-WHOLE-SECONDS", "spec.accessToken.lifetime"},
 		{"managed key for another algorithm", `keys: {source: Managed, managed: {signingAlg: PS256}}`, "LOCAL-MANAGED-KEY", "spec.keys.managed.signingAlg"},
 		{"managed key for an unknown algorithm", `keys: {source: Managed, managed: {signingAlg: HS256}}`, "LOCAL-MANAGED-KEY", "spec.keys.managed.signingAlg"},
-		{"encryption to a managed key", `idToken: {encryptedResponseAlg: ECDH-ES}`, "LOCAL-MANAGED-KEY-ENCRYPTION", "spec.keys.source"},
 		{"key that rotates too often", `keys: {source: Managed, managed: {rotation: {period: 59m, overlap: 5m}}}`, "LOCAL-KEY-ROTATION", "spec.keys.managed.rotation"},
 		{"overlap as long as the period", `keys: {source: Managed, managed: {rotation: {period: 2h, overlap: 2h}}}`, "LOCAL-KEY-ROTATION", "spec.keys.managed.rotation"},
 		{"short overlap", `keys: {source: Managed, managed: {rotation: {overlap: 4m59s}}}`, "LOCAL-KEY-ROTATION", "spec.keys.managed.rotation"},

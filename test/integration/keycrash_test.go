@@ -48,6 +48,9 @@ func (k *killer) look() {
 	if held.shown != "" && !slices.Contains(held.registered, held.shown) && !slices.Contains(held.revoked, held.shown) {
 		k.t.Errorf("call %d: the Secret shows key %s, and registered are %q", k.calls, held.shown, held.registered)
 	}
+	if held.shown != "" && len(held.encryption) > 0 && !slices.Contains(held.decryption, held.encryption[0]) && !slices.Contains(held.revoked, held.shown) {
+		k.t.Errorf("call %d: the server encrypts to %q, and the Secret has %q", k.calls, held.encryption, held.decryption)
+	}
 	k.shown, k.waited = note(k.shown, held.shown), note(k.waited, held.staged)
 }
 
@@ -128,7 +131,7 @@ func TestOperatorKilledAtAnyMomentNeitherInventsAKeyNorShowsOneThatIsNotRegister
 // it tells whether any step had so many calls.
 func liveThrough(t *testing.T, at int, after bool) (killed bool) {
 	w := openWorkshop(t)
-	w.create(t, "planner", rotatingSpec(t))
+	w.create(t, "planner", merge(t, rotatingSpec(t), `idToken: {encryptedResponseAlg: ECDH-ES}`))
 	k := &killer{w: w, t: t, after: after}
 	k.place()
 	for _, step := range []struct {

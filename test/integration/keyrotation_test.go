@@ -37,7 +37,9 @@ func rotatingSpec(t *testing.T) string {
 type keysHeld struct {
 	shown      string   // in the Secret's private key; empty: there is none
 	jwks       []string // in the Secret's public set
-	registered []string // at the server
+	decryption []string // in the Secret's set of private keys that are for decryption
+	registered []string // at the server, for signatures
+	encryption []string // at the server, to encrypt to
 	revoked    []string // at the server
 	staged     string   // empty: none waits
 }
@@ -46,13 +48,15 @@ func (w *workshop) keysHeld(t *testing.T) keysHeld {
 	t.Helper()
 	var held keysHeld
 	if secret := w.find(t, "planner-keys"); secret != nil {
-		held.shown, held.jwks = privateKeyID(t, secret), setKeyIDs(t, secret.Data[controllers.PublicJWKSEntry])
+		held.shown, held.decryption = privateKeyID(t, secret), decryptionKeyIDs(t, secret)
+		held.jwks, _ = setKeyIDs(t, secret.Data[controllers.PublicJWKSEntry])
 	}
 	if secret := w.find(t, "planner-next-key"); secret != nil {
 		held.staged = privateKeyID(t, secret)
 	}
 	if record, err := w.server.client(t, w.namespace+".planner"); err == nil {
-		held.registered, held.revoked = setKeyIDs(t, record.Metadata.JWKS), record.Metadata.RevokedKeyIDs
+		held.registered, held.encryption = setKeyIDs(t, record.Metadata.JWKS)
+		held.revoked = record.Metadata.RevokedKeyIDs
 	}
 	return held
 }
@@ -79,17 +83,53 @@ func privateKeyID(t *testing.T, secret *corev1.Secret) string {
 	return key.KeyID()
 }
 
-func setKeyIDs(t *testing.T, raw []byte) []string {
+func setKeyIDs(t *testing.T, raw []byte) (signing, encryption []string) {
 	t.Helper()
 	set, err := jose.ParseKeySet(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
 	for _, key := range set.Keys() {
+		if key.Use() == "enc" {
+			encryption = append(encryption, key.KeyID())
+		} else {
+			signing = append(signing, key.KeyID())
+		}
+	}
+	return signing, encryption
+}
+
+func decryptionKeyIDs(t *testing.T, secret *corev1.Secret) []string {
+	t.Helper()
+	var ids []string
+	for _, key := range decryptionKeys(t, secret) {
 		ids = append(ids, key.KeyID())
 	}
 	return ids
+}
+
+// decryptionKeys reads the entry as an application does.
+func decryptionKeys(t *testing.T, secret *corev1.Secret) []*jose.DecryptionKey {
+	t.Helper()
+	raw, present := secret.Data[controllers.DecryptionJWKSEntry]
+	if !present {
+		return nil
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(raw, &set); err != nil {
+		t.Fatal(err)
+	}
+	var keys []*jose.DecryptionKey
+	for _, jwk := range set.Keys {
+		key, err := jose.ParsePrivateDecryptionKey(jwk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	return keys
 }
 
 func requireKeys(t *testing.T, what string, got []string, want ...string) {
