@@ -33,6 +33,10 @@ type settings struct {
 	// privateService; empty for none.
 	fapiServer     string
 	privateService objectName
+	// selfTest says whether the FAPIServer tells of the public path, too;
+	// selfTestCAFile whom that trusts beside the system's authorities.
+	selfTest       bool
+	selfTestCAFile string
 
 	metricsAddress          string
 	probeAddress            string
@@ -56,6 +60,8 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.Var(&s.keyEncryptionKey, "key-encryption-key-secret", "make this Secret (`NAMESPACE/NAME`) with the authorization server's key-encryption key, unless it is there; it is never changed (default: none is made)")
 	set.StringVar(&s.fapiServer, "fapi-server", "", "make the FAPIServer with this `NAME`, and report in it what the authorization server's replicas serve (default: none)")
 	set.Var(&s.privateService, "private-service", "Service (`NAMESPACE/NAME`) of the authorization server's private listener, whose endpoints are the replicas; required with --fapi-server")
+	set.BoolVar(&s.selfTest, "self-test", false, "present a certificate where clients do, and report in the FAPIServer whether it has arrived; needs --fapi-server")
+	set.StringVar(&s.selfTestCAFile, "self-test-ca-file", "", "PEM file of authorities that may have issued the server's certificate for clients, beside the system's (default: none)")
 	set.StringVar(&s.webhook.Host, "webhook-host", "", "address that the webhook listens on (default: all)")
 	set.IntVar(&s.webhook.Port, "webhook-port", 9443, "port that the webhook listens on")
 	set.StringVar(&s.webhook.CertDir, "webhook-cert-dir", "", "folder with the webhook's tls.crt and tls.key, read again when they change; required")
@@ -104,6 +110,9 @@ func (s *settings) check() error {
 	}
 	if (s.fapiServer == "") != (s.privateService.Name == "") {
 		problems = append(problems, errors.New("--fapi-server and --private-service belong together: state both or neither"))
+	}
+	if (s.selfTest && s.fapiServer == "") || (s.selfTestCAFile != "" && !s.selfTest) {
+		problems = append(problems, errors.New("--self-test-ca-file needs --self-test, and that --fapi-server, where its result is written"))
 	}
 	if s.installation != "" && !installationSyntax.MatchString(s.installation) {
 		problems = append(problems, errors.New("--installation has 1 to 128 letters, digits, dots, hyphens and underscores, and begins and ends with a letter or digit"))

@@ -49,6 +49,8 @@ func TestWrongFlagsSayWhatToWrite(t *testing.T) {
 		"--key-encryption-key-secret=key": "write NAMESPACE/NAME",
 		"--private-service=private":       "write NAMESPACE/NAME",
 		"--fapi-server=bank":              "state both or neither",
+		"--self-test":                     "needs --self-test, and that --fapi-server",
+		"--self-test-ca-file=ca.crt":      "needs --self-test, and that --fapi-server",
 		"--unknown":                       "not defined",
 		"serve":                           "unexpected argument",
 	} {

@@ -43,6 +43,13 @@ const eventSource = "fapi-operator.io/operator"
 // they serve, when nothing is known to have changed; our own choice.
 const reportInterval = 30 * time.Second
 
+// The public path is tried seldom while it is good, and often while somebody may
+// be mending it; our own choices.
+const (
+	selfTestInterval = 5 * time.Minute
+	selfTestRetry    = 15 * time.Second
+)
+
 func main() {
 	settings, err := parseFlags(os.Args[1:], os.Stderr)
 	switch {
@@ -193,6 +200,25 @@ func addServerReport(manager ctrl.Manager, replicas *controllers.Replicas, setti
 	}
 	if err := report.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("set up the report on the server: %w", err)
+	}
+	return addSelfTest(manager, settings)
+}
+
+// addSelfTest has the leader try the path that clients with a certificate take.
+func addSelfTest(manager ctrl.Manager, settings settings) error {
+	if !settings.selfTest {
+		return nil
+	}
+	test := &controllers.SelfTest{
+		Kube:     manager.GetClient(),
+		Uncached: manager.GetAPIReader(),
+		Name:     settings.fapiServer,
+		Path:     controllers.PublicPath{CAFile: settings.selfTestCAFile, Now: time.Now},
+		Every:    selfTestInterval,
+		Retry:    selfTestRetry,
+	}
+	if err := test.SetupWithManager(manager); err != nil {
+		return fmt.Errorf("set up the self-test: %w", err)
 	}
 	return nil
 }

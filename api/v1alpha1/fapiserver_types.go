@@ -13,6 +13,7 @@ import (
 // +kubebuilder:printcolumn:name="Issuer",type=string,JSONPath=`.status.issuer`
 // +kubebuilder:printcolumn:name="Replicas",type=integer,JSONPath=`.status.readyReplicas`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Self-test",type=string,JSONPath=`.status.selfTest.result`
 // +kubebuilder:printcolumn:name="Revision",type=integer,priority=1,JSONPath=`.status.revision`
 // +kubebuilder:printcolumn:name="Next key",type=string,priority=1,JSONPath=`.status.nextKeyAt`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -87,6 +88,12 @@ type FAPIServerStatus struct {
 	// +optional
 	NextKeyAt *metav1.Time `json:"nextKeyAt,omitempty"`
 
+	// Whether the certificate that a client presents reaches the server.
+	// Absent: nobody has looked.
+	//
+	// +optional
+	SelfTest *SelfTestStatus `json:"selfTest,omitempty"`
+
 	// Ready and RevisionsAgree.
 	//
 	// +optional
@@ -159,3 +166,60 @@ type ServerKeyStatus struct {
 	// +optional
 	CreatedAt metav1.Time `json:"createdAt,omitempty"`
 }
+
+// SelfTestStatus is what came of presenting a certificate where clients do.
+type SelfTestStatus struct {
+	// Whether that very certificate reached the server.
+	//
+	// +required
+	Result SelfTestResult `json:"result"`
+
+	// What happened, in a word.
+	//
+	// +required
+	Reason SelfTestReason `json:"reason"`
+
+	// What happened, and what to do about it.
+	//
+	// +optional
+	Message string `json:"message,omitempty"`
+
+	// When result or reason last changed.
+	//
+	// +required
+	LastTransitionTime metav1.Time `json:"lastTransitionTime"`
+}
+
+// SelfTestResult is the verdict of a self-test.
+//
+// +kubebuilder:validation:Enum=Passed;Failed
+type SelfTestResult string
+
+const (
+	// SelfTestPassed means that the certificate of a client reaches the server.
+	SelfTestPassed SelfTestResult = "Passed"
+	// SelfTestFailed means that it does not, or that nobody knows.
+	SelfTestFailed SelfTestResult = "Failed"
+)
+
+// SelfTestReason says why a self-test passed or failed.
+//
+// +kubebuilder:validation:Enum=CertificateArrived;NoCertificateArrived;AnotherCertificateArrived;CertificateRefused;UntrustedCertificate;UnexpectedAnswer;Unreachable
+type SelfTestReason string
+
+const (
+	// SelfTestCertificateArrived means that the server got the certificate that was presented.
+	SelfTestCertificateArrived SelfTestReason = "CertificateArrived"
+	// SelfTestNoCertificateArrived means that the server got none: something on the way ends TLS.
+	SelfTestNoCertificateArrived SelfTestReason = "NoCertificateArrived"
+	// SelfTestAnotherCertificateArrived means that the server got another one: something on the way ends TLS and presents its own.
+	SelfTestAnotherCertificateArrived SelfTestReason = "AnotherCertificateArrived"
+	// SelfTestCertificateRefused means that something on the way refused the certificate.
+	SelfTestCertificateRefused SelfTestReason = "CertificateRefused"
+	// SelfTestUntrustedCertificate means that what answers has a certificate of an unknown authority, or for another name.
+	SelfTestUntrustedCertificate SelfTestReason = "UntrustedCertificate"
+	// SelfTestUnexpectedAnswer means that something answers that is not the server.
+	SelfTestUnexpectedAnswer SelfTestReason = "UnexpectedAnswer"
+	// SelfTestUnreachable means that nothing answers.
+	SelfTestUnreachable SelfTestReason = "Unreachable"
+)

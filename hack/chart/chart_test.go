@@ -35,6 +35,7 @@ image: {pullSecrets: [registry], operator: {digest: "sha256:00000000000000000000
 operator:
   installation: bank
   serverClass: main
+  selfTest: {caSecret: public-ca}
   namespaces: [retail, private]
   nodeSelector: {kubernetes.io/os: linux}
   tolerations: [{key: dedicated, operator: Exists, effect: NoSchedule}]
@@ -77,12 +78,13 @@ networkPolicy:
   metricsFrom: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]
   administratorsFrom: [{podSelector: {matchLabels: {app: administration}}}]
   apiServer: {to: [{ipBlock: {cidr: 10.0.0.1/32}}], ports: [6443]}
+  publicPath: {to: [{ipBlock: {cidr: 192.0.2.10/32}}], ports: [8444]}
   databaseTo: [{ipBlock: {cidr: 10.1.0.0/16}}]
 monitoring: {serviceMonitor: true, prometheusRule: true, dashboard: true, labels: {release: prometheus}}
 `,
 	"a store of one's own": `
 crds: {install: false}
-operator: {replicas: 1}
+operator: {replicas: 1, selfTest: {enabled: false}}
 store: {sqlite: {existingClaim: store}}
 networkPolicy: {enabled: false}
 certificates: {existingSecrets: {public: public}}

@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -265,4 +266,52 @@ func TestScaleFollowsTheStore(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, want.beside)
 		}
 	}
+}
+
+// The operator finds the server's replicas by the Service whose name the server's
+// certificate has, may look for them in its namespace, and trusts what it mounts.
+func TestTheOperatorFindsTheServersReplicasAndThePublicPath(t *testing.T) {
+	t.Parallel()
+	eachCase(t, func(t *testing.T, installed installation) {
+		flags := installed.operatorFlags(t)
+		service, found := all[corev1.Service](t, installed, "Service")[strings.TrimPrefix(flags["private-service"], namespace+"/")]
+		if !found || service.Namespace != namespace || !strings.HasPrefix(flags["registrar-url"], "https://"+service.Name+"."+namespace+".svc:") || len(service.Spec.Ports) != 1 {
+			t.Errorf("--private-service=%s beside --registrar-url=%s", flags["private-service"], flags["registrar-url"])
+		}
+		if flags["fapi-server"] == "" || flags["fapi-server"] != flags["webhook-configuration"] {
+			t.Errorf("--fapi-server=%s beside --webhook-configuration=%s", flags["fapi-server"], flags["webhook-configuration"])
+		}
+		_, tests := flags["self-test"]
+		if policy, there := all[networkingv1.NetworkPolicy](t, installed, "NetworkPolicy")[releaseName]; there && tests != leavesTo(policy, "mtls") {
+			t.Errorf("self-test: %v; the operator's way to the mtls port: %v", tests, !tests)
+		}
+		mounted := slices.ContainsFunc(installed.operator(t).VolumeMounts, func(mount corev1.VolumeMount) bool {
+			return strings.HasPrefix(flags["self-test-ca-file"], mount.MountPath+"/")
+		})
+		if flags["self-test-ca-file"] != "" && !mounted {
+			t.Errorf("nothing is mounted at %s", flags["self-test-ca-file"])
+		}
+	})
+	for values, trusts := range map[string]bool{"": true, cases["everything"]: true, cases["without cert-manager"]: false, cases["a store of one's own"]: false} {
+		if flags := install(t, values).operatorFlags(t); (flags["self-test-ca-file"] != "") != trusts {
+			t.Errorf("the self-test trusts %q beside the system's authorities, with the values\n%s", flags["self-test-ca-file"], values)
+		}
+	}
+}
+
+func (i installation) operatorFlags(t *testing.T) map[string]string {
+	t.Helper()
+	flags := map[string]string{}
+	for _, argument := range i.operator(t).Args {
+		name, value, _ := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
+		flags[name] = value
+	}
+	return flags
+}
+
+// leavesTo tells whether the policy lets its pods go to the named port.
+func leavesTo(policy networkingv1.NetworkPolicy, port string) bool {
+	return slices.ContainsFunc(policy.Spec.Egress, func(rule networkingv1.NetworkPolicyEgressRule) bool {
+		return slices.ContainsFunc(rule.Ports, func(to networkingv1.NetworkPolicyPort) bool { return to.Port != nil && to.Port.StrVal == port })
+	})
 }

@@ -78,6 +78,19 @@ spiffe://cluster.local/ns/{{ .Release.Namespace }}/sa/{{ include "name" . }}
 {{ $given | default (printf "%s-%s-tls" (include "name" .root) .of) }}
 {{- end }}
 
+{{/* selfTestCA: the Secret with the CA of the certificate that clients with a certificate meet; empty for the system's. */}}
+{{- define "selfTestCA" -}}
+{{- $mtls := .Values.certificates.existingSecrets.mtls -}}
+{{- $own := and .Values.certificates.certManager (not .Values.certificates.issuerRef) (not $mtls) -}}
+{{- if .Values.operator.selfTest.enabled -}}
+{{- if .Values.operator.selfTest.caSecret -}}
+{{ .Values.operator.selfTest.caSecret }}
+{{- else if $own -}}
+{{ include "certificateSecret" (dict "root" . "of" "mtls") }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* peers LIST: NetworkPolicyPeers; everywhere when there are none. */}}
 {{- define "peers" -}}
 {{ . | default (list (dict "ipBlock" (dict "cidr" "0.0.0.0/0")) (dict "ipBlock" (dict "cidr" "::/0"))) | toJson }}
