@@ -51,19 +51,19 @@ func TestGeneratedKeyEncryptionKeyIsRead(t *testing.T) {
 func TestACertificateThatIsNoneIsFoundByCheckConfig(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
-	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "kek", "users.yaml", "payment.json"} {
+	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "proxy.crt", "kek", "users.yaml", "payment.json"} {
 		if err := os.WriteFile(filepath.Join(directory, name), []byte("garbage\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	listener := "{address: 127.0.0.1:0, tls: {certificateFile: tls.crt, keyFile: tls.key}}"
+	const tls = "address: 127.0.0.1:0, tls: {certificateFile: tls.crt, keyFile: tls.key}"
 	text := "issuer: https://auth.example.com\nmtlsBaseURL: https://mtls.auth.example.com\n" +
-		"listeners:\n  public: " + listener + "\n  mtls: " + listener + "\n" +
-		"  private: {address: 127.0.0.1:0, tls: {certificateFile: tls.crt, keyFile: tls.key}, clientCAFile: ca.crt, allowedClientSANs: [operator]}\n" +
+		"listeners:\n  public: {" + tls + "}\n  mtls: {" + tls + ", proxy: {clientCAFile: proxy.crt, sans: [edge], header: Client-Cert}}\n" +
+		"  private: {" + tls + ", clientCAFile: ca.crt, allowedClientSANs: [operator]}\n" +
 		"  health: {address: 127.0.0.1:0}\nstore: {sqlite: {path: server.db}}\nkeyEncryptionKeyFile: kek\nusers: {file: users.yaml}\n" +
 		"defaultResource: https://api.example.com\n" +
 		"authorizationDetailsTypes: {payment: {description: Pay, schemaFile: payment.json}}\n"
-	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "kek", "users.yaml", "server.db", "payment.json"} {
+	for _, name := range []string{"tls.crt", "tls.key", "ca.crt", "proxy.crt", "kek", "users.yaml", "server.db", "payment.json"} {
 		text = strings.ReplaceAll(text, " "+name, " "+filepath.Join(directory, name))
 	}
 	file := filepath.Join(directory, "config.yaml")
@@ -74,7 +74,7 @@ func TestACertificateThatIsNoneIsFoundByCheckConfig(t *testing.T) {
 	if err == nil {
 		t.Fatal("garbage was found good")
 	}
-	for _, want := range []string{"public listener", "mtls listener", "private listener", "kek", "users.yaml", "payment.json"} {
+	for _, want := range []string{"public listener", "mtls listener: ", "mtls listener's proxy: ", "private listener", "kek", "users.yaml", "payment.json"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not name %s: %v", want, err)
 		}

@@ -18,13 +18,14 @@ import (
 func Check(cfg config.Config, now func() time.Time, log *slog.Logger) error {
 	_, public := listen.Public(cfg.Listeners.Public, now, log)
 	_, mtls := listen.MTLS(cfg.Listeners.MTLS, now, log)
+	_, proxy := openProxy(cfg.Listeners.MTLS, now, log)
 	_, private := listen.Private(cfg.Listeners.Private, now, log)
 	_, encryption := keys.ReadKeyEncryptionKeys(cfg.KeyEncryptionKeyFile)
 	custodian := checkCustodian(cfg)
 	_, users := interaction.LoadUsers(cfg.Users.File)
 	_, bundles := trustBundles(cfg.TrustBundles)
 	_, details := authorizationdetails.Load(detailsTypes(cfg.AuthorizationDetailsTypes))
-	return errors.Join(public, mtls, private, encryption, custodian, users, bundles, details)
+	return errors.Join(public, mtls, proxy, private, encryption, custodian, users, bundles, details)
 }
 
 func checkCustodian(cfg config.Config) error {

@@ -1,24 +1,26 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
+	"time"
 
+	"github.com/fapi-operator/fapi-operator/authserver/config"
 	"github.com/fapi-operator/fapi-operator/authserver/listen"
 	"github.com/fapi-operator/fapi-operator/authserver/mtls"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
-// proxy is the configured one; nil without one.
-func (p *parts) proxy() (*mtls.Proxy, error) {
-	settings := p.config.Listeners.MTLS.Proxy
-	if settings == nil {
+// openProxy gives the listener's configured proxy; nil without one.
+func openProxy(listener config.MTLSListener, now func() time.Time, log *slog.Logger) (*mtls.Proxy, error) {
+	if listener.Proxy == nil {
 		return nil, nil
 	}
-	proxies, err := listen.NewProxies(*settings, p.now, p.log)
+	proxies, err := listen.NewProxies(*listener.Proxy, now, log)
 	if err != nil {
 		return nil, err
 	}
-	return &mtls.Proxy{Header: settings.Header, Owns: proxies.Own}, nil
+	return &mtls.Proxy{Header: listener.Proxy.Header, Owns: proxies.Own}, nil
 }
 
 // forwarding stands before all routes of a listener, so that there is none that

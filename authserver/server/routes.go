@@ -50,7 +50,7 @@ func (p *parts) mtlsRoutes() (http.Handler, error) {
 	base := path(p.config.MTLSBaseURL)
 	p.routeClientEndpoints(mux, base)
 	mux.Handle(base+selftest.Path, p.responder.Methods(&selftest.Handler{Responder: p.responder}, http.MethodGet))
-	proxy, err := p.proxy()
+	proxy, err := openProxy(p.config.Listeners.MTLS, p.now, p.log)
 	if err != nil {
 		return nil, err
 	}
