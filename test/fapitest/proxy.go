@@ -50,9 +50,9 @@ type Proxy struct {
 	// Change changes what it sends to the server, last of all; nil changes nothing.
 	Change func(http.Header)
 
-	server      *Server
-	address     string
-	connections atomic.Int64
+	server               *Server
+	address              string
+	connections, resumed atomic.Int64
 }
 
 // StartProxy starts the proxy before the server's mtls listener; it ends with the test.
@@ -96,21 +96,30 @@ func (p *Proxy) Via(client *Client) *Client {
 	return there
 }
 
-// Connections is how many the proxy has made to the server.
-func (p *Proxy) Connections() int { return int(p.connections.Load()) }
+// Connections is how many the proxy has made to the server, and how many of them
+// resumed a session.
+func (p *Proxy) Connections() (made, resumed int64) {
+	return p.connections.Load(), p.resumed.Load()
+}
 
-// transport is the proxy's side towards the server: one connection at a time, for
-// all clients.
+// transport is the proxy's side towards the server: one HTTP/2 connection for all
+// clients.
 func (p *Proxy) transport() *http.Transport {
 	settings := &tls.Config{
 		RootCAs: p.server.Authority.Pool(), Time: p.server.Clock.Now, MinVersion: tls.VersionTLS12,
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if state.DidResume {
+				p.resumed.Add(1)
+			}
+			return nil
+		},
 	}
 	if p.Certificate != nil {
 		settings.Certificates = []tls.Certificate{*p.Certificate}
 	}
 	return &http.Transport{
-		TLSClientConfig: settings, MaxConnsPerHost: 1, DisableKeepAlives: p.NewConnections,
+		TLSClientConfig: settings, ForceAttemptHTTP2: true, DisableKeepAlives: p.NewConnections,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			p.connections.Add(1)
 			return new(net.Dialer).DialContext(ctx, network, address)

@@ -4,11 +4,13 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -236,30 +238,69 @@ func keySetOf(t *testing.T, certificate *tls.Certificate) json.RawMessage {
 	return encoded
 }
 
-// Two clients over one connection of the proxy are kept apart: the certificate is
-// the request's. So they are on sessions that are resumed.
+// Clients over one connection of the proxy, at the same time, are kept apart: the
+// certificate is the request's. So they are on sessions that are resumed.
 func TestClientsOnOneProxyConnection(t *testing.T) {
 	t.Parallel()
 	behindProxy(t, func(t *testing.T, e edge) {
-		for name, newConnections := range map[string]bool{"one connection": false, "resumed sessions": true} {
+		for name, newConnections := range map[string]bool{"one-connection": false, "resumed-sessions": true} {
 			proxy := e.StartProxy(t, &fapitest.Proxy{Header: e.header, Certificate: e.certificate(t), NewConnections: newConnections})
-			suffix := strings.ReplaceAll(name, " ", "-")
-			one := proxy.Via(e.Register(t, "one."+suffix, tlsClient).Client)
-			two := proxy.Via(e.Register(t, "two."+suffix, selfSigned).Client)
+			one := proxy.Via(e.Register(t, "one."+name, tlsClient).Client)
+			two := proxy.Via(e.Register(t, "two."+name, selfSigned).Client)
+			nobody := proxy.Via(one.With(fapitest.Misbehave{WithoutCertificate: true}))
 			tokensOfOne, tokensOfTwo := flow(t, e.Server, one), flow(t, e.Server, two)
-			for range 3 {
-				wantUserInfo(t, one, tokensOfOne.AccessToken)
-				wantUserInfo(t, two, tokensOfTwo.AccessToken)
-				_, err := one.UserInfo(t.Context(), tokensOfTwo.AccessToken)
-				wantRefusal(t, err, []int{http.StatusUnauthorized}, oauth.InvalidToken)
-				_, err = two.UserInfo(t.Context(), tokensOfOne.AccessToken)
-				wantRefusal(t, err, []int{http.StatusUnauthorized}, oauth.InvalidToken)
-				nobody := proxy.Via(one.With(fapitest.Misbehave{WithoutCertificate: true}))
-				_, err = nobody.UserInfo(t.Context(), tokensOfOne.AccessToken)
-				wantRefusal(t, err, []int{http.StatusUnauthorized}, oauth.InvalidToken)
+			var asked sync.WaitGroup
+			for range 4 {
+				for _, ask := range []struct {
+					client *fapitest.Client
+					token  string
+					served bool
+				}{
+					{one, tokensOfOne.AccessToken, true}, {two, tokensOfTwo.AccessToken, true},
+					{one, tokensOfTwo.AccessToken, false}, {two, tokensOfOne.AccessToken, false}, {nobody, tokensOfOne.AccessToken, false},
+				} {
+					asked.Go(func() {
+						_, err := ask.client.UserInfo(t.Context(), ask.token)
+						refusal, refused := errors.AsType[*fapitest.ErrorResponse](err)
+						if ask.served && err != nil || !ask.served && (!refused || refusal.Code != oauth.InvalidToken) {
+							t.Errorf("%s: served should be %v, and is: %v", name, ask.served, err)
+						}
+					})
+				}
 			}
-			if made := proxy.Connections(); (made == 1) == newConnections {
-				t.Errorf("%s: the proxy has made %d connections", name, made)
+			asked.Wait()
+			if made, resumed := proxy.Connections(); (made == 1) == newConnections || (resumed > 0) != newConnections {
+				t.Errorf("%s: the proxy has made %d connections, of which %d resumed a session", name, made, resumed)
+			}
+		}
+	})
+}
+
+// The self-test tells what has come through the proxy: the client's certificate or
+// none, and never the proxy's own.
+func TestTheSelfTestBehindAProxy(t *testing.T) {
+	t.Parallel()
+	behindProxy(t, func(t *testing.T, e edge) {
+		client := e.Register(t, "bank.app", selfSigned)
+		through := e.proxy(t).Via(client.Client)
+		itself := client.With(fapitest.Misbehave{Certificate: e.certificate(t)})
+		for name, test := range map[string]struct {
+			client *http.Client
+			want   string
+		}{
+			"a client":         {through.HTTP(true), client.Confirmation().X5TS256},
+			"no certificate":   {through.HTTP(false), ""},
+			"the proxy itself": {itself.HTTP(true), ""},
+		} {
+			response, err := test.client.Get(e.MTLSBaseURL + "/self-test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var told map[string]string
+			err = json.NewDecoder(response.Body).Decode(&told)
+			_ = response.Body.Close()
+			if err != nil || told["x5t#S256"] != test.want {
+				t.Errorf("%s: told %v, %v; want the certificate %q", name, told, err, test.want)
 			}
 		}
 	})
