@@ -148,16 +148,18 @@ func ask(ctx context.Context, mtlsBaseURL string, settings *tls.Config) (oauth.C
 	return arrived, nil
 }
 
+const letPass = "Let it pass TLS through (docs/installation.md), or forward the client's certificate (docs/proxies.md)."
+
 func compare(arrived oauth.Confirmation, presented string) selfTestOutcome {
 	switch arrived.X5TS256 {
 	case presented:
 		return selfTestOutcome{v1alpha1.SelfTestCertificateArrived, "The certificate of a client reaches the server."}
 	case "":
 		return selfTestOutcome{v1alpha1.SelfTestNoCertificateArrived,
-			"No certificate reaches the server: something on the way ends TLS. Let it pass TLS through (docs/installation.md)."}
+			"No certificate reaches the server: something on the way ends TLS. " + letPass}
 	}
 	return selfTestOutcome{v1alpha1.SelfTestAnotherCertificateArrived,
-		"Another certificate reaches the server than the client's: something on the way ends TLS and presents its own. Let it pass TLS through (docs/installation.md)."}
+		"Another certificate reaches the server than the client's: something on the way ends TLS and presents its own. " + letPass}
 }
 
 // notAnswered tells how far the request came.

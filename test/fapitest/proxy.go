@@ -96,6 +96,12 @@ func (p *Proxy) Via(client *Client) *Client {
 	return there
 }
 
+// URL is where the proxy is.
+func (p *Proxy) URL() string {
+	_, port, _ := net.SplitHostPort(p.address)
+	return "https://localhost:" + port
+}
+
 // Connections is how many the proxy has made to the server, and how many of them
 // resumed a session.
 func (p *Proxy) Connections() (made, resumed int64) {

@@ -54,8 +54,9 @@ func TestKeyEncryptionKeyIsMadeOnceAndNeverOverwritten(t *testing.T) {
 func TestKeyEncryptionKeyIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := openBranch(t, fapi.Limits{})
-	b.namespace += "-later"
 	maker := b.keyEncryptionKeyMaker(t)
+	b.namespace += "-later"
+	maker.Secret.Namespace = b.namespace
 	refused := make(chan struct{}, 1)
 	maker.Log = funcr.New(func(string, string) {
 		select {

@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +17,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
+	"github.com/fapi-operator/fapi-operator/authserver/mtls"
 	"github.com/fapi-operator/fapi-operator/controllers"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
@@ -61,22 +60,6 @@ func (b *bank) fapiServer(t *testing.T) *v1alpha1.FAPIServer {
 	return server
 }
 
-// endTLS is a reverse proxy that ends TLS before the server, and speaks to it
-// with a certificate of its own, or with none.
-func endTLS(t *testing.T, server *fapitest.Server, own ...tls.Certificate) string {
-	t.Helper()
-	upstream, err := url.Parse(server.MTLSBaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: server.Authority.Pool(), Certificates: own}}
-	t.Cleanup(transport.CloseIdleConnections)
-	return serveTLS(t, server, tls.RequestClientCert, &httputil.ReverseProxy{
-		Transport: transport,
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
-	})
-}
-
 // serveTLS serves at localhost with a certificate of the server's authority.
 func serveTLS(t *testing.T, server *fapitest.Server, clients tls.ClientAuthType, handler http.Handler) string {
 	t.Helper()
@@ -103,6 +86,15 @@ func nobody(t *testing.T) string {
 	return localhost(listener.Addr())
 }
 
+// behindProxy is a server that believes the proxy before it.
+func behindProxy(t *testing.T) (*fapitest.Server, *fapitest.Proxy) {
+	t.Helper()
+	proxies := testca.New(t, "proxies", time.Now())
+	server := fapitest.StartServerBehindProxy(t, mtls.HeaderClientCert, proxies)
+	own := proxies.Issue(t, testca.Leaf{URIs: []string{fapitest.ProxySAN}}).TLS(t)
+	return server, server.StartProxy(t, &fapitest.Proxy{Header: mtls.HeaderClientCert, Certificate: &own})
+}
+
 func TestTheSelfTestTellsWhetherACertificateReachesTheServer(t *testing.T) {
 	t.Parallel()
 	server := fapitest.StartServer(t)
@@ -111,6 +103,8 @@ func TestTheSelfTestTellsWhetherACertificateReachesTheServer(t *testing.T) {
 	astray := b.selfTest(t, server.Authority)
 	astray.Path.CAFile += ".absent"
 	proxys := server.Authority.Issue(t, testca.Leaf{DNS: []string{"proxy.example"}}).TLS(t)
+	ends, presents := server.StartProxy(t, &fapitest.Proxy{Header: mtls.HeaderClientCert}), server.StartProxy(t, &fapitest.Proxy{Header: mtls.HeaderClientCert, Certificate: &proxys})
+	believer, forwards := behindProxy(t)
 	pass, fail := v1alpha1.SelfTestPassed, v1alpha1.SelfTestFailed
 	for _, path := range []struct {
 		where  string
@@ -120,8 +114,9 @@ func TestTheSelfTestTellsWhetherACertificateReachesTheServer(t *testing.T) {
 		reason v1alpha1.SelfTestReason
 	}{
 		{"straight to the server", test, server.MTLSBaseURL, pass, v1alpha1.SelfTestCertificateArrived},
-		{"behind a proxy that ends TLS", test, endTLS(t, server), fail, v1alpha1.SelfTestNoCertificateArrived},
-		{"behind a proxy with a certificate of its own", test, endTLS(t, server, proxys), fail, v1alpha1.SelfTestAnotherCertificateArrived},
+		{"behind a proxy that is believed", b.selfTest(t, believer.Authority), forwards.URL(), pass, v1alpha1.SelfTestCertificateArrived},
+		{"behind a proxy that ends TLS", test, ends.URL(), fail, v1alpha1.SelfTestNoCertificateArrived},
+		{"behind a proxy with a certificate of its own", test, presents.URL(), fail, v1alpha1.SelfTestAnotherCertificateArrived},
 		{"behind a proxy that judges certificates", test, serveTLS(t, server, tls.RequireAndVerifyClientCert, http.NotFoundHandler()), fail, v1alpha1.SelfTestCertificateRefused},
 		{"at the listener for browsers", test, server.Issuer, fail, v1alpha1.SelfTestUnexpectedAnswer},
 		{"where nothing listens", test, nobody(t), fail, v1alpha1.SelfTestUnreachable},
