@@ -83,6 +83,7 @@ func describe(t *testing.T, namespace string) string {
 	var all strings.Builder
 	for _, arguments := range [][]string{
 		{"get", "pods,fapiapplications,certificates", "-o", "wide"},
+		{"get", "fapiservers", "-o", "yaml"},
 		{"get", "events", "--sort-by=.lastTimestamp"},
 		{"logs", "--selector=app.kubernetes.io/name=fapi-operator", "--tail=30", "--prefix"},
 	} {

@@ -18,6 +18,8 @@ const (
 	issuer    = "https://fapi-operator-public.fapi-system.svc"
 	chart     = root + "/config/chart"
 	password  = "correct horse battery staple"
+	// fapiServer is what the operator makes for the release.
+	fapiServer = "fapiserver/" + namespace + "-" + release
 )
 
 // values are what every installation of these tests has.
@@ -107,6 +109,18 @@ func refuseBroken(t *testing.T) {
 	}
 }
 
+// wantReported demands that the FAPIServer tells of that many replicas, which serve
+// the same, and of a client's certificate that reaches them.
+func wantReported(t *testing.T, replicas int) {
+	t.Helper()
+	for _, condition := range []string{
+		"condition=Ready", "condition=RevisionsAgree",
+		fmt.Sprintf("jsonpath={.status.readyReplicas}=%d", replicas), "jsonpath={.status.selfTest.result}=Passed",
+	} {
+		await(t, namespace, fapiServer, condition)
+	}
+}
+
 // wantCleanLogs demands that the operator was denied nothing that it asked the API
 // server for: what it may not do shows in its log alone.
 func wantCleanLogs(t *testing.T) {
@@ -137,7 +151,7 @@ func uninstall(t *testing.T) {
 		t.Errorf("left: %s", left)
 	}
 	// Garbage collection takes it after the webhook configuration that it belongs to.
-	await(t, namespace, "fapiserver/"+namespace+"-"+release, "delete")
+	await(t, namespace, fapiServer, "delete")
 	kubectl(t, "delete", "namespace", namespace, "--wait", waitPatience)
 	kubectl(t, append([]string{"delete"}, definitions...)...)
 }

@@ -19,6 +19,7 @@ func TestPostgreSQLInstallation(t *testing.T) {
 	// At once: whoever applies first after the installation is judged.
 	refuseBroken(t)
 	applySamples(t)
+	wantReported(t, 2)
 	helm(t, "test", release, "--namespace", namespace, "--timeout=1m")
 
 	t.Run("flows from pods", func(t *testing.T) {

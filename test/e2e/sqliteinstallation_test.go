@@ -63,6 +63,7 @@ func TestSQLiteInstallation(t *testing.T) {
 	install(t, sqliteValues(t))
 	refuseBroken(t)
 	applySamples(t)
+	wantReported(t, 1)
 	load := startLoad(t, issuer, samples[0], samples[2])
 	flows, failed, errors := load.during(t, func() { restart(t, authserverDeployment) })
 	for _, cause := range errors {
