@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,7 +90,7 @@ func lacking(answers []replicaAnswer, revision int64) error {
 	for _, answer := range answers {
 		switch {
 		case answer.err != nil:
-			return fmt.Errorf("replica %s did not tell what it serves: %s", answer.name, lasting(answer.err))
+			return fmt.Errorf("replica %s did not tell what it serves: %s", answer.name, strings.TrimSuffix(lasting(answer.err), "."))
 		case answer.told.ClientRevision < revision:
 			return fmt.Errorf("replica %s serves revision %d and not yet revision %d", answer.name, answer.told.ClientRevision, revision)
 		}
