@@ -183,6 +183,12 @@ func TestTheReportLeavesTheSelfTestAlone(t *testing.T) {
 	if after.Status.SelfTest == nil || after.Status.SelfTest.Result != v1alpha1.SelfTestPassed || after.Status.ReadyReplicas != 1 {
 		t.Errorf("the status is %+v", after.Status)
 	}
+	for _, manager := range after.ManagedFields {
+		owns := strings.Contains(manager.FieldsV1.String(), `"f:selfTest"`)
+		if is := manager.Manager == controllers.FieldManager+"-self-test"; owns != is {
+			t.Errorf("%s owns the self-test: %v; whoever writes what it does not know overwrites what is newer", manager.Manager, owns)
+		}
+	}
 	if more := i.writes.Load() - writes; more != 1 {
 		t.Errorf("the report wrote %d times, want once: of the registration", more)
 	}
