@@ -18,8 +18,38 @@ import (
 func TestOperatorProgramBringsAnApplicationToReady(t *testing.T) {
 	t.Parallel()
 	b := openBranch(t, fapi.Limits{})
+	program := b.startProgram(t, b.flags(t, "--key-encryption-key-secret="+b.namespace+"/"+keySecret)...)
+	b.installWebhook(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	requireKeyEncryptionKey(t, b.secret(t, keySecret))
+
+	if err := program.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Wait(); err != nil {
+		t.Errorf("the operator ended: %v\n%s", err, program.Stderr)
+	}
+}
+
+// No address of a real replica can be reached here: the program says so, of the
+// server and of the client that is held and that nobody is known to serve.
+func TestOperatorProgramReportsThatNoReplicaServes(t *testing.T) {
+	t.Parallel()
+	b := openBranch(t, fapi.Limits{})
+	b.startProgram(t, b.flags(t, "--fapi-server="+b.namespace, "--private-service="+b.namespace+"/"+privateService)...)
+	b.installWebhook(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitCondition(t, "planner", v1alpha1.ConditionReady, v1alpha1.ReasonNotServed)
+	b.requireClient(t, b.namespace+".planner")
+	b.awaitReport(t, v1alpha1.ConditionReady, v1alpha1.ReasonNoReadyReplica)
+}
+
+// flags are those of the bank's operator, and more.
+func (b *bank) flags(t *testing.T, more ...string) []string {
+	t.Helper()
 	b.webhookPort = freePort(t)
-	program := b.startProgram(t,
+	return append(more,
 		"--installation="+installation,
 		"--namespaces="+b.namespace,
 		"--registrar-url="+b.server.registrar.BaseURL,
@@ -31,22 +61,7 @@ func TestOperatorProgramBringsAnApplicationToReady(t *testing.T) {
 		"--webhook-cert-dir="+b.webhookDir,
 		"--metrics-address=0", "--probe-address=0",
 		"--leader-elect", "--leader-election-namespace="+b.namespace,
-		"--key-encryption-key-secret="+b.namespace+"/"+keySecret,
-		"--fapi-server="+b.namespace,
-		"--private-service="+b.namespace+"/"+privateService,
 	)
-	b.installWebhook(t)
-	b.create(t, "planner", dpopSpec)
-	b.awaitReady(t, "planner")
-	requireKeyEncryptionKey(t, b.secret(t, keySecret))
-	b.awaitReport(t, v1alpha1.ConditionReady, v1alpha1.ReasonNoReadyReplica)
-
-	if err := program.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := program.Wait(); err != nil {
-		t.Errorf("the operator ended: %v\n%s", err, program.Stderr)
-	}
 }
 
 func TestOperatorProgramSaysWhichFlagsAreMissing(t *testing.T) {
