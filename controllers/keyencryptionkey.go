@@ -30,6 +30,8 @@ const (
 	backUpThisKey = "Back up this Secret, apart from the authorization server's database. Without it the server's private keys in the database cannot be read again, and it is never made anew while it is here."
 )
 
+// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,verbs=create
+
 // KeyEncryptionKey makes the Secret with the authorization server's
 // key-encryption key once, and never changes or reads one that is there.
 type KeyEncryptionKey struct {

@@ -195,7 +195,7 @@ func TestEveryObjectIsTheReleasesOwn(t *testing.T) {
 	eachCase(t, func(t *testing.T, installed installation) {
 		seen := map[string]bool{}
 		for _, object := range installed.objects {
-			name := object.GetKind() + " " + object.GetName()
+			name := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
 			if seen[name] {
 				t.Errorf("%s is rendered twice", name)
 			}

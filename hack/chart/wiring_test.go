@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -313,5 +314,61 @@ func (i installation) operatorFlags(t *testing.T) map[string]string {
 func leavesTo(policy networkingv1.NetworkPolicy, port string) bool {
 	return slices.ContainsFunc(policy.Spec.Egress, func(rule networkingv1.NetworkPolicyEgressRule) bool {
 		return slices.ContainsFunc(rule.Ports, func(to networkingv1.NetworkPolicyPort) bool { return to.Port != nil && to.Port.StrVal == port })
+	})
+}
+
+// A list of namespaces is also what the operator may see: a Secret of any other
+// namespace is none of its business.
+func TestOperatorOfSomeNamespacesHasNoRightsInOthers(t *testing.T) {
+	t.Parallel()
+	listed := []string{"retail", "private"}
+	bounded := grants(t, install(t, "operator: {namespaces: [retail, private]}"))
+	unbounded := grants(t, install(t, ""))
+	for _, resource := range []string{"secrets", "configmaps", "certificates", "issuers", "fapiapplications", "fapiapplications/status"} {
+		if !slices.Contains(unbounded[""], resource) {
+			t.Errorf("an operator of all namespaces has no right on %s in them", resource)
+		}
+		if slices.Contains(bounded[""], resource) {
+			t.Errorf("an operator of %v has rights on %s everywhere", listed, resource)
+		}
+		for _, in := range listed {
+			if !slices.Contains(bounded[in], resource) {
+				t.Errorf("the operator has no right on %s in %s, which it serves", resource, in)
+			}
+		}
+	}
+	for _, resource := range []string{"namespaces", "validatingwebhookconfigurations", "clusterissuers", "fapipolicies", "fapiservers", "fapiservers/status"} {
+		if !slices.Contains(bounded[""], resource) {
+			t.Errorf("the operator has no right on %s, which have no namespace", resource)
+		}
+	}
+}
+
+// grants are the resources that roles with a binding name, by namespace.
+func grants(t *testing.T, installed installation) map[string][]string {
+	t.Helper()
+	resources := map[string][]string{}
+	for _, object := range installed.objects {
+		var role rbacv1.Role
+		if kind := object.GetKind(); kind != "Role" && kind != "ClusterRole" {
+			continue
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role); err != nil {
+			t.Fatal(err)
+		}
+		if !installed.isBound(object) {
+			t.Errorf("%s %s/%s is bound to nobody", object.GetKind(), role.Namespace, role.Name)
+		}
+		for _, rule := range role.Rules {
+			resources[role.Namespace] = append(resources[role.Namespace], rule.Resources...)
+		}
+	}
+	return resources
+}
+
+func (i installation) isBound(role unstructured.Unstructured) bool {
+	return slices.ContainsFunc(i.objects, func(object unstructured.Unstructured) bool {
+		to, _, _ := unstructured.NestedString(object.Object, "roleRef", "name")
+		return object.GetKind() == role.GetKind()+"Binding" && object.GetNamespace() == role.GetNamespace() && to == role.GetName()
 	})
 }
