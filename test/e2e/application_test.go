@@ -45,6 +45,9 @@ spec:
     image: localhost/fapi-operator/application:dev
     imagePullPolicy: Never
     args: {{.Arguments}}
+    {{- with .ReportPort}}
+    readinessProbe: {httpGet: {path: /, port: {{.}}}, periodSeconds: 1}
+    {{- end}}
     securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
     volumeMounts:
     - {name: test, mountPath: /test}
@@ -64,8 +67,9 @@ spec:
   {{- end}}
 `))
 
-// manifest is the sample's pod, which does flows as the further arguments say.
-func (s sample) manifest(t *testing.T, pod, issuer string, further ...string) string {
+// manifest is the sample's pod, which does flows as the further arguments say. With
+// a report port it is ready once it tells there how it goes.
+func (s sample) manifest(t *testing.T, pod, issuer string, reportPort int, further ...string) string {
 	t.Helper()
 	arguments := append([]string{
 		"--issuer=" + issuer, "--ca-file=/test/ca.crt", "--client-id=" + samplesNamespace + "." + s.Name,
@@ -77,12 +81,15 @@ func (s sample) manifest(t *testing.T, pod, issuer string, further ...string) st
 	if s.Certificate {
 		arguments = append(arguments, "--certificate-directory=/certificate")
 	}
+	if reportPort > 0 {
+		arguments = append(arguments, fmt.Sprintf("--report-address=:%d", reportPort))
+	}
 	encoded, err := json.Marshal(append(arguments, further...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	if err := podTemplate.Execute(&text, map[string]any{"Pod": pod, "Sample": s, "Arguments": string(encoded)}); err != nil {
+	if err := podTemplate.Execute(&text, map[string]any{"Pod": pod, "Sample": s, "Arguments": string(encoded), "ReportPort": reportPort}); err != nil {
 		t.Fatal(err)
 	}
 	return text.String()
@@ -109,7 +116,7 @@ func decode[T any](t *testing.T, text string) (decoded T) {
 func (s sample) doFlows(t *testing.T, issuer string, flows int) account {
 	t.Helper()
 	pod := s.Name + "-once"
-	apply(t, samplesNamespace, s.manifest(t, pod, issuer, fmt.Sprintf("--flows=%d", flows)))
+	apply(t, samplesNamespace, s.manifest(t, pod, issuer, noReport, fmt.Sprintf("--flows=%d", flows)))
 	defer kubectl(t, "delete", "pod", pod, "--namespace", samplesNamespace, "--ignore-not-found", "--wait")
 	if _, err := tryKubectl(t, "", "wait", "--namespace", samplesNamespace, "pod/"+pod, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=1m"); err != nil {
 		logs, _ := tryKubectl(t, "", "logs", pod, "--namespace", samplesNamespace)
@@ -121,15 +128,18 @@ func (s sample) doFlows(t *testing.T, issuer string, flows int) account {
 // load is pods that do flows all the time.
 type load struct{ pods []string }
 
-// reportPort is where a pod of the load tells how it goes.
-const reportPort = 8080
+// Where a pod of the load tells how it goes; a pod that ends by itself tells in its log.
+const (
+	reportPort = 8080
+	noReport   = 0
+)
 
 func startLoad(t *testing.T, issuer string, samples ...sample) *load {
 	t.Helper()
 	l := &load{}
 	for _, s := range samples {
 		pod := s.Name + "-load"
-		apply(t, samplesNamespace, s.manifest(t, pod, issuer, fmt.Sprintf("--report-address=:%d", reportPort)))
+		apply(t, samplesNamespace, s.manifest(t, pod, issuer, reportPort))
 		l.pods = append(l.pods, pod)
 	}
 	t.Cleanup(func() { l.stop(t) })

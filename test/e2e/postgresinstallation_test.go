@@ -47,7 +47,7 @@ func TestPostgreSQLInstallation(t *testing.T) {
 		thief := samples[0]
 		thief.Arguments = []string{"--client-id=" + samplesNamespace + "." + gone.Name}
 		pod := "thief"
-		apply(t, samplesNamespace, thief.manifest(t, pod, issuer, "--flows=1"))
+		apply(t, samplesNamespace, thief.manifest(t, pod, issuer, noReport, "--flows=1"))
 		await(t, samplesNamespace, "pod/"+pod, "jsonpath={.status.phase}=Failed")
 		if logs := kubectl(t, "logs", pod, "--namespace", samplesNamespace); !strings.Contains(logs, "invalid_client") {
 			t.Errorf("the deleted client is told: %s", logs)
