@@ -81,7 +81,7 @@ func valuesFile(t *testing.T, text string) string {
 }
 
 // applySamples applies config/samples, waits until every application is ready, and
-// gives their pods what they need besides: the server's CA and a password.
+// equips their pods.
 func applySamples(t *testing.T) {
 	t.Helper()
 	took := timed(func() {
@@ -91,21 +91,30 @@ func applySamples(t *testing.T) {
 		}
 	})
 	figures.note(t, "samples applied and Ready: %s", took)
+	equipPods(t)
+}
+
+// equipPods gives the samples' pods what they need besides the operator's Secrets:
+// the server's CA and a password.
+func equipPods(t *testing.T) {
+	t.Helper()
 	ca := kubectl(t, "get", "secret", release+"-public-tls", "--namespace", namespace, "-o", `jsonpath={.data.ca\.crt}`)
 	apply(t, samplesNamespace, fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: test}\ndata: {ca.crt: %s, password: %s}\n", ca, encode([]byte(password))))
 }
 
+// brokenRules is how many rules the broken sample breaks.
+const brokenRules = 5
+
 // refuseBroken applies the broken sample, which admission must refuse by name of
-// five rules.
+// its rules.
 func refuseBroken(t *testing.T) {
 	t.Helper()
 	_, err := tryKubectl(t, "", "apply", "--namespace", "default", "-f", filepath.Join(root, "config", "samples", "broken.yaml"))
 	if err == nil {
 		t.Fatal("the broken sample was admitted")
 	}
-	const violations = 5
-	if found := strings.Count(err.Error(), "FAPI2-"); found < violations {
-		t.Errorf("the refusal names %d rules, want %d: %v", found, violations, err)
+	if found := strings.Count(err.Error(), "FAPI2-"); found < brokenRules {
+		t.Errorf("the refusal names %d rules, want %d: %v", found, brokenRules, err)
 	}
 }
 
@@ -141,6 +150,12 @@ func uninstall(t *testing.T) {
 		helm(t, "uninstall", release, "--namespace", namespace, "--wait", "--timeout=3m")
 	})
 	figures.note(t, "samples' namespace deleted and chart uninstalled: %s", took)
+	deleteKept(t)
+}
+
+// deleteKept deletes what an uninstallation of the chart leaves, which has to be there.
+func deleteKept(t *testing.T) {
+	t.Helper()
 	definitions := []string{"crd/fapiapplications.fapi-operator.io", "crd/fapipolicies.fapi-operator.io", "crd/fapiservers.fapi-operator.io"}
 	for _, kept := range append(definitions, "secret/"+release+"-key-encryption-key") {
 		if _, err := tryKubectl(t, "", "get", kept, "--namespace", namespace); err != nil {

@@ -9,58 +9,44 @@ import (
 	"testing"
 )
 
-// volume is for a cluster without a storage class; its directory is on this machine's
-// disk, which is the node's.
+// volume is for a cluster without a default storage class; its directory is on this
+// machine's disk, which is the node's.
 const volume = `
 apiVersion: v1
 kind: PersistentVolume
 metadata: {name: fapi-store}
 spec:
-  capacity: {storage: 1Gi}
+  capacity: {storage: 2Gi}
   accessModes: [ReadWriteOnce]
   storageClassName: ""
   hostPath: {path: %s, type: Directory}
-  claimRef: {namespace: ` + namespace + `, name: store}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: store}
-spec:
-  accessModes: [ReadWriteOnce]
-  storageClassName: ""
-  resources: {requests: {storage: 1Gi}}
+  claimRef: {namespace: ` + namespace + `, name: ` + release + `-store}
 `
 
-// sqliteValues use the cluster's default storage class or, where it has none, a
-// volume that is made here.
-func sqliteValues(t *testing.T) string {
+// makeVolume makes the volume that the installation will claim, unless the cluster's
+// default storage class does. Its directory is given to the server's user: the kubelet
+// does not do so with a hostPath.
+func makeVolume(t *testing.T) {
 	t.Helper()
 	const isDefault = `jsonpath={.items[?(@.metadata.annotations.storageclass\.kubernetes\.io/is-default-class=="true")].metadata.name}`
 	if kubectl(t, "get", "storageclasses", "-o", isDefault) != "" {
-		return values
+		return
 	}
-	makeVolume(t)
-	return values + "store: {sqlite: {existingClaim: store}}\n"
-}
-
-// makeVolume gives its directory to the server's user: the kubelet does not do so
-// with a hostPath.
-func makeVolume(t *testing.T) {
-	t.Helper()
 	const user = 65532
 	directory := t.TempDir()
 	if err := os.Chown(directory, user, user); err != nil {
 		t.Fatalf("make a volume: %v", err)
 	}
 	apply(t, namespace, fmt.Sprintf(volume, directory))
-	t.Cleanup(func() { kubectl(t, "delete", "pv", "fapi-store", "--ignore-not-found", "--wait=false") })
+	t.Cleanup(func() { kubectl(t, "delete", "pv", "fapi-store", "--ignore-not-found", "--wait", waitPatience) })
 }
 
 // TestSQLiteInstallation: one server with a volume; a rollout has a gap, and what
 // was acknowledged before it is there afterwards.
 func TestSQLiteInstallation(t *testing.T) {
 	prepareNamespace(t)
-	install(t, sqliteValues(t))
+	makeVolume(t)
+	install(t, values)
 	refuseBroken(t)
 	applySamples(t)
 	wantReported(t, 1)
