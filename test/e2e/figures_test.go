@@ -15,8 +15,9 @@ import (
 var figures table
 
 type table struct {
-	mu   sync.Mutex
-	rows [][2]string
+	mu      sync.Mutex
+	rows    [][2]string
+	missing [][2]string
 }
 
 // note records a figure.
@@ -28,10 +29,23 @@ func (f *table) note(t *testing.T, format string, arguments ...any) {
 	t.Logf(format, arguments...)
 }
 
+// notRun ends a test for which the cluster lacks something, and records what: the
+// last lines tell it.
+func (f *table) notRun(t *testing.T, format string, arguments ...any) {
+	t.Helper()
+	f.mu.Lock()
+	f.missing = append(f.missing, [2]string{t.Name(), fmt.Sprintf(format, arguments...)})
+	f.mu.Unlock()
+	t.Skipf(format, arguments...)
+}
+
 func (f *table) print(output io.Writer) {
 	writer := tabwriter.NewWriter(output, 0, 0, 2, ' ', 0)
 	for _, row := range f.rows {
 		_, _ = fmt.Fprintf(writer, "%s\t%s\n", row[0], row[1])
+	}
+	for _, row := range f.missing {
+		_, _ = fmt.Fprintf(writer, "%s\tDID NOT RUN: %s\n", row[0], row[1])
 	}
 	_ = writer.Flush() // To standard output, as all else that a test says.
 }
