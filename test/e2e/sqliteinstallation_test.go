@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -41,12 +42,17 @@ func makeVolume(t *testing.T) {
 	t.Cleanup(func() { kubectl(t, "delete", "pv", "fapi-store", "--ignore-not-found", "--wait", waitPatience) })
 }
 
+// oneNamespace has the operator serve the samples' namespace, with rights in it alone.
+const oneNamespace = "operator: {namespaces: [" + samplesNamespace + "]}\n"
+
 // TestSQLiteInstallation: one server with a volume; a rollout has a gap, and what
-// was acknowledged before it is there afterwards.
+// was acknowledged before it is there afterwards. The operator has the rights of one
+// namespace, and that can be deleted all the same.
 func TestSQLiteInstallation(t *testing.T) {
 	prepareNamespace(t)
 	makeVolume(t)
-	install(t, values)
+	kubectl(t, "apply", "--server-side", "-f", filepath.Join(root, "config", "samples", "namespace.yaml"))
+	install(t, values+oneNamespace)
 	refuseBroken(t)
 	applySamples(t)
 	wantReported(t, 1)
