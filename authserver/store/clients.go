@@ -17,8 +17,9 @@ type Clients interface {
 	// same owner, generation and metadata: nothing is written, the stored record
 	// comes back, whatever the preconditions, since a caller that repeats a write
 	// whose answer was lost has succeeded. Then ErrPreconditionFailed. A write that
-	// revokes a key (ClientRecord.RevokesKey) ends, in the same step, every grant of
-	// the client as RevokeGrant does, and its access tokens by another epoch.
+	// states a revoked key which the stored record does not ends, in the same step,
+	// every grant of the client with its refresh token and code, however many there
+	// are, and by another epoch its access tokens.
 	PutClient(ctx context.Context, write ClientWrite) (record ClientRecord, created bool, err error)
 	// Client gives one client; ErrNotFound.
 	Client(ctx context.Context, clientID string) (ClientRecord, error)
@@ -47,23 +48,31 @@ type ClientRecord struct {
 	// access tokens of an epoch that is over are worth nothing. 0 for a client that
 	// had none of these since epochs are kept.
 	Epoch int64
+	// KeyEpoch is the revision with which a key of the client was last revoked:
+	// grants from before are worth nothing. 0 where none was.
+	KeyEpoch int64
 }
 
-// After gives the record, whose revision is known, its epoch: a new one unless it
-// goes on from the stored record, neither suspending the client nor revoking a
-// key of it. stored is nil when there is no such client.
+// After gives the record, whose revision is known, its epochs: those of the stored
+// record, from which it goes on unless it suspends the client or revokes a key of
+// it. stored is nil when there is no such client.
 func (r ClientRecord) After(stored *ClientRecord) ClientRecord {
 	r.Epoch = r.Revision
-	if stored != nil && (stored.suspended() || !r.suspended()) && !r.RevokesKey(stored) {
+	switch {
+	case stored == nil:
+		return r
+	case r.revokesKey(*stored):
+		r.KeyEpoch = r.Revision
+		return r
+	case stored.suspended() || !r.suspended():
 		r.Epoch = stored.Epoch
 	}
+	r.KeyEpoch = stored.KeyEpoch
 	return r
 }
 
-// RevokesKey tells whether the record revokes a key that the stored one does not:
-// every grant of the client ends with it.
-func (r ClientRecord) RevokesKey(stored *ClientRecord) bool {
-	return stored != nil && slices.ContainsFunc(r.Metadata.RevokedKeyIDs, func(kid string) bool {
+func (r ClientRecord) revokesKey(stored ClientRecord) bool {
+	return slices.ContainsFunc(r.Metadata.RevokedKeyIDs, func(kid string) bool {
 		return !slices.Contains(stored.Metadata.RevokedKeyIDs, kid)
 	})
 }
@@ -82,7 +91,7 @@ type ClientWrite struct {
 	MatchRevision int64
 }
 
-// Record is the record that the write asks for, without its revision and epoch.
+// Record is the record that the write asks for, without its revision and epochs.
 func (w ClientWrite) Record() (ClientRecord, error) {
 	if w.Metadata.ClientID == "" {
 		return ClientRecord{}, errors.New("its metadata has no client_id")

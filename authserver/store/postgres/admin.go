@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	selectGrants          = `SELECT ` + grantColumns + ` FROM grants AS g WHERE NOT g.revoked AND g.id > $1 AND g.expires_at > $2`
+	selectGrants          = `SELECT ` + grantColumns + ` FROM grants AS g WHERE ` + inForce + ` AND g.id > $1 AND g.expires_at > $2`
 	selectGrantsPage      = ` ORDER BY g.id LIMIT $3`
 	selectGrantsOfBoth    = selectGrants + ` AND g.subject = $4 AND g.client_id = $5` + selectGrantsPage
 	selectGrantsOfSubject = selectGrants + ` AND g.subject = $4` + selectGrantsPage

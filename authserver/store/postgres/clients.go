@@ -14,28 +14,19 @@ import (
 )
 
 const (
-	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at, epoch`
+	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at, epoch, key_epoch`
 
 	selectClient  = `SELECT ` + clientColumns + ` FROM clients WHERE client_id = $1`
 	selectClients = `SELECT ` + clientColumns + ` FROM clients WHERE client_id > $1 ORDER BY client_id LIMIT $2`
-	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (client_id) DO UPDATE SET generation = excluded.generation, revision = excluded.revision,
 			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at,
-			epoch = excluded.epoch`
+			epoch = excluded.epoch, key_epoch = excluded.key_epoch`
 	deleteClient = `DELETE FROM clients WHERE client_id = $1`
 
 	selectClientRevision = `SELECT revision FROM client_revision`
 	lockClientRevision   = `SELECT revision FROM client_revision FOR UPDATE`
 	setClientRevision    = `UPDATE client_revision SET revision = $1`
-
-	// A grant that is being kept holds a lock on its client: whoever has this one has
-	// waited for such grants, and no other is kept before the commit.
-	lockClient = `SELECT 1 FROM clients WHERE client_id = $1 FOR UPDATE`
-	// Refresh tokens and codes of a revoked grant are worth nothing, and go with it
-	// when it expires, which is soon.
-	endGrantsOfClient = `UPDATE grants SET revoked = TRUE, expires_at = least(expires_at,
-			greatest($2, coalesce((SELECT max(c.expires_at) FROM codes AS c WHERE c.grant_id = grants.id), $2)))
-		WHERE id IN (SELECT id FROM grants WHERE client_id = $1 AND NOT revoked ORDER BY id FOR UPDATE)`
 
 	deleteOrigins = `DELETE FROM allowed_origins WHERE client_id = $1`
 	insertOrigin  = `INSERT INTO allowed_origins (origin, client_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`
@@ -96,20 +87,7 @@ func put(tx session, write store.ClientWrite, wanted store.ClientRecord) (record
 		return record, false, err
 	}
 	written := wanted.After(stored)
-	if written.RevokesKey(stored) {
-		if err := endGrants(tx, written.Metadata.ClientID, write.Now); err != nil {
-			return record, false, err
-		}
-	}
 	return written, stored == nil, writeClient(tx, written)
-}
-
-func endGrants(tx session, clientID string, now time.Time) error {
-	if _, err := tx.exec(lockClient, clientID); err != nil {
-		return err
-	}
-	_, err := tx.exec(endGrantsOfClient, clientID, column.Micros(now))
-	return err
 }
 
 // storedClient is nil when there is no such client.
@@ -128,7 +106,7 @@ func writeClient(tx session, record store.ClientRecord) error {
 	}
 	clientID, owner := record.Metadata.ClientID, record.Owner
 	if _, err := tx.exec(putClient, clientID, owner.Installation, owner.Namespace, owner.Name,
-		record.Generation, record.Revision, record.ContentHash, string(metadata), column.Micros(record.UpdatedAt), record.Epoch); err != nil {
+		record.Generation, record.Revision, record.ContentHash, string(metadata), column.Micros(record.UpdatedAt), record.Epoch, record.KeyEpoch); err != nil {
 		return err
 	}
 	return writeOrigins(tx, record.Metadata)
@@ -182,7 +160,7 @@ func scanClient(scan func(columns ...any) error) (store.ClientRecord, error) {
 	var record store.ClientRecord
 	var metadata string
 	err := scan(&record.Owner.Installation, &record.Owner.Namespace, &record.Owner.Name, &record.Generation,
-		&record.Revision, &record.ContentHash, &metadata, column.Instant(&record.UpdatedAt), &record.Epoch)
+		&record.Revision, &record.ContentHash, &metadata, column.Instant(&record.UpdatedAt), &record.Epoch, &record.KeyEpoch)
 	if err != nil {
 		return record, err
 	}

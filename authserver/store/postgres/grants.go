@@ -14,13 +14,17 @@ import (
 const (
 	grantColumns = `g.id, g.request, g.authentication, g.scope, g.created_at, g.expires_at`
 
-	selectGrant = `SELECT ` + grantColumns + ` FROM grants AS g WHERE g.id = $1 AND NOT g.revoked`
+	// inForce leaves out grants from before a key of their client was revoked: one
+	// write of the client ends them all.
+	inForce = `NOT g.revoked AND g.key_epoch = (SELECT owner.key_epoch FROM clients AS owner WHERE owner.client_id = g.client_id)`
+
+	selectGrant = `SELECT ` + grantColumns + ` FROM grants AS g WHERE g.id = $1 AND ` + inForce
 
 	selectCode = `SELECT c.digest, c.grant_id, c.client_id, c.expires_at, c.used_by IS NOT NULL, ` + grantColumns + `
 		FROM codes AS c JOIN grants AS g ON g.id = c.grant_id
-		WHERE c.digest = $1 AND c.expires_at > $2 AND NOT g.revoked`
+		WHERE c.digest = $1 AND c.expires_at > $2 AND ` + inForce
 	redeemCode = `UPDATE codes SET used_by = $3 WHERE digest = $1 AND (used_by = $3 OR used_by IS NULL AND expires_at > $2
-		AND EXISTS (SELECT 1 FROM grants WHERE id = grant_id AND NOT revoked))`
+		AND EXISTS (SELECT 1 FROM grants AS g WHERE g.id = grant_id AND ` + inForce + `))`
 	// The refresh token is there already when this call kept it in a try before. Should
 	// it be another grant's, which 256 random bits exclude, the code counts as replayed.
 	redeemCodeAndKeep = `WITH redeemed AS (` + redeemCode + ` AND grant_id = $5 AND client_id = $6 RETURNING grant_id, client_id)
@@ -31,7 +35,7 @@ const (
 
 	selectRefreshToken = `SELECT r.digest, r.grant_id, r.client_id, r.expires_at, ` + grantColumns + `
 		FROM refresh_tokens AS r JOIN grants AS g ON g.id = r.grant_id
-		WHERE r.digest = $1 AND r.expires_at > $2 AND NOT g.revoked`
+		WHERE r.digest = $1 AND r.expires_at > $2 AND ` + inForce
 
 	// A revoked grant is remembered only while a replay of its code must still be
 	// recognized; a grant that is forgotten counts as revoked.
@@ -44,7 +48,7 @@ const (
 	revokeAccessToken = `INSERT INTO revoked_access_tokens (jti, expires_at) VALUES ($1, $2)
 		ON CONFLICT (jti) DO UPDATE SET expires_at = greatest(revoked_access_tokens.expires_at, excluded.expires_at)`
 	accessTokenActive = `SELECT NOT EXISTS (SELECT 1 FROM revoked_access_tokens WHERE jti = $1)
-		AND ($2 = '' OR EXISTS (SELECT 1 FROM grants WHERE id = $2 AND NOT revoked))`
+		AND ($2 = '' OR EXISTS (SELECT 1 FROM grants AS g WHERE g.id = $2 AND ` + inForce + `))`
 )
 
 func grantScan(grant *store.Grant) []any {

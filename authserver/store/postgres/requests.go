@@ -39,8 +39,9 @@ const (
 		WHERE uri = (SELECT request_uri FROM interactions WHERE id = $1 AND expires_at > $2 FOR SHARE) AND (consumed_by IS NULL OR consumed_by = $3)`
 	completeAuthorization = `WITH consumed AS (` + consumePushedRequest + ` RETURNING uri),
 		granted AS (
-			INSERT INTO grants (id, client_id, request, authentication, scope, created_at, expires_at)
-			SELECT $4::text, $5::text, $6::text, $7::text, $8::text, $9::bigint, $10::bigint FROM consumed RETURNING id)
+			INSERT INTO grants (id, client_id, request, authentication, scope, created_at, expires_at, key_epoch)
+			SELECT $4::text, $5::text, $6::text, $7::text, $8::text, $9::bigint, $10::bigint,
+				coalesce((SELECT key_epoch FROM clients WHERE client_id = $5), 0) FROM consumed RETURNING id)
 		INSERT INTO codes (digest, grant_id, client_id, expires_at)
 		SELECT $11::bytea, id, $12::text, $13::bigint FROM granted`
 	interactionKnown = `SELECT EXISTS (SELECT 1 FROM interactions WHERE id = $1 AND expires_at > $2)`

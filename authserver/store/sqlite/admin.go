@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	selectGrants = `SELECT ` + grantColumns + ` FROM grants AS g WHERE g.revoked = 0 AND g.id > ?1 AND g.expires_at > ?2`
+	selectGrants = `SELECT ` + grantColumns + ` FROM grants AS g WHERE ` + inForce + ` AND g.id > ?1 AND g.expires_at > ?2`
 
 	grantsOfSubject = `SELECT id FROM grants WHERE subject = ?1 AND revoked = 0 ORDER BY id LIMIT ?2`
 	grantsOfClient  = `SELECT id FROM grants WHERE client_id = ?1 AND revoked = 0 ORDER BY id LIMIT ?2`

@@ -13,21 +13,15 @@ import (
 )
 
 const (
-	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at, epoch`
+	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at, epoch, key_epoch`
 
 	selectClient  = `SELECT ` + clientColumns + ` FROM clients WHERE client_id = ?`
 	selectClients = `SELECT ` + clientColumns + ` FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ?`
-	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (client_id) DO UPDATE SET generation = excluded.generation, revision = excluded.revision,
 			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at,
-			epoch = excluded.epoch`
+			epoch = excluded.epoch, key_epoch = excluded.key_epoch`
 	deleteClient = `DELETE FROM clients WHERE client_id = ?`
-
-	// Refresh tokens and codes of a revoked grant are worth nothing, and go with it
-	// when it expires, which is soon.
-	endGrantsOfClient = `UPDATE grants SET revoked = 1, expires_at = min(expires_at,
-			max(?2, coalesce((SELECT max(c.expires_at) FROM codes AS c WHERE c.grant_id = grants.id), ?2)))
-		WHERE client_id = ?1 AND revoked = 0`
 
 	selectClientRevision = `SELECT revision FROM client_revision`
 	nextClientRevision   = `UPDATE client_revision SET revision = revision + 1 RETURNING revision`
@@ -69,11 +63,6 @@ func put(tx transaction, write store.ClientWrite, wanted store.ClientRecord) (re
 		return record, false, err
 	}
 	written := wanted.After(stored)
-	if written.RevokesKey(stored) {
-		if _, err := tx.exec(endGrantsOfClient, written.Metadata.ClientID, column.Micros(write.Now)); err != nil {
-			return record, false, err
-		}
-	}
 	return written, stored == nil, writeClient(tx, written)
 }
 
@@ -93,7 +82,7 @@ func writeClient(tx transaction, record store.ClientRecord) error {
 	}
 	clientID, owner := record.Metadata.ClientID, record.Owner
 	if _, err := tx.exec(putClient, clientID, owner.Installation, owner.Namespace, owner.Name,
-		record.Generation, record.Revision, record.ContentHash, string(metadata), column.Micros(record.UpdatedAt), record.Epoch); err != nil {
+		record.Generation, record.Revision, record.ContentHash, string(metadata), column.Micros(record.UpdatedAt), record.Epoch, record.KeyEpoch); err != nil {
 		return err
 	}
 	return writeOrigins(tx, record.Metadata)
@@ -145,7 +134,7 @@ func scanClient(scan func(columns ...any) error) (store.ClientRecord, error) {
 	var record store.ClientRecord
 	var metadata []byte
 	err := scan(&record.Owner.Installation, &record.Owner.Namespace, &record.Owner.Name, &record.Generation,
-		&record.Revision, &record.ContentHash, &metadata, column.Instant(&record.UpdatedAt), &record.Epoch)
+		&record.Revision, &record.ContentHash, &metadata, column.Instant(&record.UpdatedAt), &record.Epoch, &record.KeyEpoch)
 	if err != nil {
 		return record, err
 	}

@@ -97,7 +97,7 @@ func scansGrowingTable(step string) bool {
 
 func planOf(t *testing.T, s *Store, statement string) []string {
 	t.Helper()
-	arguments := make([]any, 10)
+	arguments := make([]any, 11)
 	rows, err := s.pool.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+statement, arguments...)
 	if err != nil {
 		t.Fatalf("explain %s: %v", statement, err)

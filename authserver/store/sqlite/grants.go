@@ -14,21 +14,26 @@ import (
 const (
 	grantColumns = `g.id, g.request, g.authentication, g.scope, g.created_at, g.expires_at`
 
-	insertGrant = `INSERT INTO grants (id, client_id, request, authentication, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)`
-	selectGrant = `SELECT ` + grantColumns + ` FROM grants AS g WHERE g.id = ? AND g.revoked = 0`
+	// inForce leaves out grants from before a key of their client was revoked: one
+	// write of the client ends them all.
+	inForce = `g.revoked = 0 AND g.key_epoch = (SELECT owner.key_epoch FROM clients AS owner WHERE owner.client_id = g.client_id)`
+
+	insertGrant = `INSERT INTO grants (id, client_id, request, authentication, scope, created_at, expires_at, key_epoch)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, coalesce((SELECT key_epoch FROM clients WHERE client_id = ?2), 0))`
+	selectGrant = `SELECT ` + grantColumns + ` FROM grants AS g WHERE g.id = ? AND ` + inForce
 
 	insertCode = `INSERT INTO codes (digest, grant_id, client_id, expires_at) VALUES (?, ?, ?, ?)`
 	selectCode = `SELECT c.digest, c.grant_id, c.client_id, c.expires_at, c.used, ` + grantColumns + `
 		FROM codes AS c JOIN grants AS g ON g.id = c.grant_id
-		WHERE c.digest = ? AND c.expires_at > ? AND g.revoked = 0`
+		WHERE c.digest = ? AND c.expires_at > ? AND ` + inForce
 	redeemCode = `UPDATE codes SET used = 1 WHERE digest = ? AND expires_at > ? AND used = 0
-		AND EXISTS (SELECT 1 FROM grants WHERE id = grant_id AND revoked = 0) RETURNING grant_id, client_id`
+		AND EXISTS (SELECT 1 FROM grants AS g WHERE g.id = grant_id AND ` + inForce + `) RETURNING grant_id, client_id`
 	selectUsedCode = `SELECT grant_id FROM codes WHERE digest = ? AND used = 1`
 
 	insertRefreshToken = `INSERT INTO refresh_tokens (digest, grant_id, client_id, expires_at) VALUES (?, ?, ?, ?)`
 	selectRefreshToken = `SELECT r.digest, r.grant_id, r.client_id, r.expires_at, ` + grantColumns + `
 		FROM refresh_tokens AS r JOIN grants AS g ON g.id = r.grant_id
-		WHERE r.digest = ? AND r.expires_at > ? AND g.revoked = 0`
+		WHERE r.digest = ? AND r.expires_at > ? AND ` + inForce
 
 	// A revoked grant is remembered only while a replay of its code must still be
 	// recognized; a grant that is forgotten counts as revoked.
@@ -40,7 +45,7 @@ const (
 	revokeAccessToken = `INSERT INTO revoked_access_tokens (jti, expires_at) VALUES (?, ?)
 		ON CONFLICT (jti) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)`
 	accessTokenActive = `SELECT NOT EXISTS (SELECT 1 FROM revoked_access_tokens WHERE jti = ?1)
-		AND (?2 = '' OR EXISTS (SELECT 1 FROM grants WHERE id = ?2 AND revoked = 0))`
+		AND (?2 = '' OR EXISTS (SELECT 1 FROM grants AS g WHERE g.id = ?2 AND ` + inForce + `))`
 )
 
 func keepGrant(tx transaction, grant store.Grant) error {

@@ -108,6 +108,7 @@ func revokedKeys(c *contract) {
 	c.revoked(unredeemed)
 	c.fails(c.store.RedeemCode(c.ctx, d("code of b"), nil, c.now), store.ErrNotFound)
 	c.inForce(other, kept)
+	c.same(c.listed(store.GrantFilter{ClientID: c.client}, 10), []store.Grant(nil))
 
 	later := c.grantFor("d", c.client, "alice")
 	refresh = c.redeemed(later)
