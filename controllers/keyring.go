@@ -103,6 +103,14 @@ func (k *keyring) openFormer(stated []v1alpha1.FormerKey) error {
 	return nil
 }
 
+// currentKeyID is empty where there is no current key.
+func (k *keyring) currentKeyID() string {
+	if k.current == nil {
+		return ""
+	}
+	return k.current.KeyID()
+}
+
 // retire leaves out the keys whose overlap is over.
 func (k *keyring) retire(now metav1.Time) {
 	k.former = slices.DeleteFunc(k.former, func(former formerKey) bool { return isReached(now, &former.until) })

@@ -26,9 +26,14 @@ func (r *Reconciler) keepNextKey(ctx context.Context, p *passage, ring *keyring)
 	return r.stageKey(ctx, p, ring)
 }
 
+// followsAnnotation on the Secret of the next key names the key that it is to
+// replace, so that it replaces no other: empty for the first.
+const followsAnnotation = "fapi-operator.io/follows"
+
 // stageKey makes the next key and keeps it where the application does not look.
-// Of two operators that do so at once, one creates the Secret, and the other
-// finds it.
+// Of two operators that do so at once, as when a leader is slow to end, one
+// creates the Secret, and the other finds it. Who creates it looks again whether
+// the other has replaced the key already.
 func (r *Reconciler) stageKey(ctx context.Context, p *passage, ring *keyring) error {
 	key, err := generateKey(clientmetadata.ManagedSigningAlg(&p.application.Spec))
 	if err != nil {
@@ -47,11 +52,24 @@ func (r *Reconciler) stageKey(ctx context.Context, p *passage, ring *keyring) er
 		return err
 	}
 	secret.Immutable = new(true)
+	secret.Annotations = map[string]string{followsAnnotation: ring.currentKeyID()}
 	if err := r.Kube.Create(ctx, secret, client.FieldOwner(FieldManager)); err != nil {
 		return fmt.Errorf("keep the next key in Secret %s: %w", secret.Name, err)
 	}
 	ring.staged, ring.next, ring.nextDecryption = secret, key, decryption
-	return nil
+	return r.seeSame(ctx, p.application, ring)
+}
+
+// seeSame fails when the Secret is another than was read.
+func (r *Reconciler) seeSame(ctx context.Context, application *v1alpha1.FAPIApplication, ring *keyring) error {
+	secret, v := r.secretMadeFor(ctx, application, ManagedKeySecretName(application))
+	if v.retry != nil {
+		return v.retry
+	}
+	if secret == nil && ring.secret == nil || secret != nil && ring.secret != nil && secret.ResourceVersion == ring.secret.ResourceVersion {
+		return nil
+	}
+	return fmt.Errorf("secret %s has changed since it was read", ManagedKeySecretName(application))
 }
 
 func encodeNextKeys(key *jose.SigningKey, decryption []decryptionKey) (map[string][]byte, error) {
@@ -92,12 +110,12 @@ func (r *Reconciler) discardUnfit(ctx context.Context, p *passage, ring *keyring
 	return r.discardStaged(ctx, ring)
 }
 
-// isFit tells whether the next key can still be: the Secret does not show it
-// already, it was not revoked, and the spec has not come to ask for other algorithms.
+// isFit tells whether the next key can still be: it replaces the current one, it was
+// not revoked, and the spec has not come to ask for other algorithms.
 func (p *passage) isFit(ring *keyring) bool {
 	spec := &p.application.Spec
 	return ring.next != nil &&
-		(ring.current == nil || ring.next.KeyID() != ring.current.KeyID()) &&
+		ring.staged.Annotations[followsAnnotation] == ring.currentKeyID() &&
 		!ring.isRevoked(ring.next.KeyID()) &&
 		string(ring.next.Algorithm()) == clientmetadata.ManagedSigningAlg(spec) &&
 		ring.nextFits(clientmetadata.ManagedEncryptionAlgs(spec))

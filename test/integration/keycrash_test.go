@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -156,4 +157,64 @@ func liveThrough(t *testing.T, at int, after bool) (killed bool) {
 		}
 	}
 	return killed
+}
+
+// Two operators at once, as when a leader is slow to end, replace a key once.
+func TestTwoOperatorsAtOnceRotateOnce(t *testing.T) {
+	t.Parallel()
+	w := openWorkshop(t)
+	w.create(t, "planner", rotatingSpec(t))
+	seen := []string{}
+	for range 12 {
+		var operators sync.WaitGroup
+		for range 3 {
+			operators.Go(func() { _, _ = w.reconcile(t, "planner") })
+		}
+		operators.Wait()
+		w.walk(t, "planner")
+		w.walk(t, "planner")
+		held := w.keysHeld(t)
+		if !slices.Contains(held.registered, held.shown) || held.staged != "" {
+			t.Errorf("keys are %+v", held)
+		}
+		seen = note(seen, held.shown)
+		if former := w.get(t, "planner").Status.Keys.Managed.Former; len(former) > 1 {
+			t.Errorf("%d keys were replaced at once", len(former))
+		}
+		w.advance(keyPeriod)
+	}
+	if len(seen) != 12 {
+		t.Errorf("%d keys in 12 periods", len(seen))
+	}
+}
+
+// A next key that was made for another time does not come back when the Secret is
+// deleted on purpose.
+func TestKeyOfADeletedSecretDoesNotComeBackFromWhereItWaited(t *testing.T) {
+	t.Parallel()
+	w := openWorkshop(t)
+	w.create(t, "planner", rotatingSpec(t))
+	w.walk(t, "planner")
+	w.advance(keyPeriod)
+	w.kubeFault = func(verb string, _ client.Object, name string, do func() error) error {
+		if verb == "delete" && name == "planner-next-key" {
+			return errors.New("the API server is away")
+		}
+		return do()
+	}
+	if _, err := w.reconcile(t, "planner"); err == nil {
+		t.Fatal("the walk succeeded")
+	}
+	w.kubeFault = nil
+	shown := w.keysHeld(t)
+	if shown.staged != shown.shown {
+		t.Fatalf("keys are %+v, want one that is shown and still waits", shown)
+	}
+	if err := w.kube.Delete(t.Context(), w.find(t, "planner-keys")); err != nil {
+		t.Fatal(err)
+	}
+	w.walk(t, "planner")
+	if held := w.keysHeld(t); held.shown == shown.shown || held.staged != "" {
+		t.Errorf("the deleted key %s is back: %+v", shown.shown, held)
+	}
 }
