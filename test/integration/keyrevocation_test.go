@@ -188,3 +188,22 @@ func TestRevocationIsToldOnlyWhenTheServerHasConfirmedIt(t *testing.T) {
 		})
 	}
 }
+
+// A database that was restored from before the revocation holds the stolen key
+// again, until the operator compares.
+func TestRevocationIsDoneAgainAtARestoredDatabase(t *testing.T) {
+	t.Parallel()
+	w := openWorkshop(t)
+	w.create(t, "planner", dpopSpec)
+	w.walk(t, "planner")
+	stolen, backup := w.keysHeld(t).shown, w.stored(t)
+	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, stolen)
+	w.walk(t, "planner")
+
+	if _, _, err := w.server.store.PutClient(t.Context(), store.ClientWrite{Owner: backup.Owner, Generation: backup.Generation, Metadata: backup.Metadata, Now: w.now()}); err != nil {
+		t.Fatal(err)
+	}
+	before := w.stored(t)
+	w.walk(t, "planner")
+	requireRevoked(t, before, w.stored(t), stolen)
+}
