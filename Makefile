@@ -9,9 +9,10 @@ help: ## List what can be done
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build the operator and the authorization server into bin/
+build: ## Build the operator, the authorization server and the plug-in of kubectl into bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/operator .
 	CGO_ENABLED=0 go build -trimpath -o bin/authserver ./authserver
+	CGO_ENABLED=0 go build -trimpath -o bin/kubectl-fapi ./cmd/kubectl-fapi
 
 .PHONY: build-pkcs11
 build-pkcs11: ccompiler ## Build the authorization server with PKCS #11, which takes cgo, into bin/authserver-pkcs11

@@ -90,8 +90,7 @@ func refuse(name string, findings []clientmetadata.Finding) error {
 
 func warn(application *v1alpha1.FAPIApplication, resolved clientmetadata.Resolved) admission.Warnings {
 	var warnings admission.Warnings
-	for _, advice := range fapi.Advise(clientmetadata.FromApplication(application, resolved)) {
-		advice.Member = clientmetadata.FieldPath(advice.Member).String()
+	for _, advice := range clientmetadata.Advise(application, resolved) {
 		warnings = append(warnings, advice.String())
 	}
 	return warnings

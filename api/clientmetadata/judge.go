@@ -46,3 +46,13 @@ func Locate(violations []registration.Violation) []Finding {
 	}
 	return findings
 }
+
+// Advise tells what of the application is allowed but unwise. The member of each
+// piece of advice is the field that states it.
+func Advise(application *v1alpha1.FAPIApplication, resolved Resolved) []fapi.Advice {
+	advice := fapi.Advise(FromApplication(application, resolved))
+	for i := range advice {
+		advice[i].Member = FieldPath(advice[i].Member).String()
+	}
+	return advice
+}

@@ -7,6 +7,8 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fapi-operator/fapi-operator/api/crdschema"
 )
 
 const leastApplication = `
@@ -86,7 +88,7 @@ func TestSchemaOnCreate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			application := applicationWith(t, test.spec)
-			requireVerdict(t, kubeAPIServer.create(t, application), test.refused)
+			requireVerdict(t, kubeAPIServer.Create(t.Context(), application), test.refused)
 			requireKnownFields(t, kubeAPIServer, application)
 		})
 	}
@@ -131,7 +133,7 @@ func TestSchemaLetsTheRuleBookJudge(t *testing.T) {
 		t.Run(spec, func(t *testing.T) {
 			t.Parallel()
 			application := applicationWith(t, spec)
-			requireVerdict(t, kubeAPIServer.create(t, application), "")
+			requireVerdict(t, kubeAPIServer.Create(t.Context(), application), "")
 			requireKnownFields(t, kubeAPIServer, application)
 		})
 	}
@@ -160,8 +162,8 @@ func TestSchemaOnUpdate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			old, changed := applicationWith(t, test.old), applicationWith(t, test.new)
-			requireVerdict(t, kubeAPIServer.create(t, old), "")
-			requireVerdict(t, kubeAPIServer.update(t, changed, old), test.refused)
+			requireVerdict(t, kubeAPIServer.Create(t.Context(), old), "")
+			requireVerdict(t, kubeAPIServer.Update(t.Context(), changed, old), test.refused)
 		})
 	}
 }
@@ -172,7 +174,7 @@ func TestNameLeavesRoomForTheDefaultClientID(t *testing.T) {
 	for length, refused := range map[int]string{63: "", 64: "metadata.name must have at most 63 characters"} {
 		application := applicationWith(t, `{}`)
 		application["metadata"].(map[string]any)["name"] = strings.Repeat("a", length)
-		requireVerdict(t, kubeAPIServer.create(t, application), refused)
+		requireVerdict(t, kubeAPIServer.Create(t.Context(), application), refused)
 	}
 }
 
@@ -180,7 +182,7 @@ func TestSpecIsRequired(t *testing.T) {
 	t.Parallel()
 	application := applicationWith(t, `{}`)
 	delete(application, "spec")
-	requireVerdict(t, newAdmission(t).create(t, application), "spec")
+	requireVerdict(t, newAdmission(t).Create(t.Context(), application), "spec")
 }
 
 // applicationWith replaces members of the least application's spec by those given in YAML.
@@ -219,9 +221,9 @@ func requireVerdict(t *testing.T, errs field.ErrorList, refused string) {
 	}
 }
 
-func requireKnownFields(t *testing.T, kubeAPIServer admission, object map[string]any) {
+func requireKnownFields(t *testing.T, kubeAPIServer *crdschema.Schema, object map[string]any) {
 	t.Helper()
-	if unknown := kubeAPIServer.unknownFields(object); len(unknown) > 0 {
+	if unknown := kubeAPIServer.UnknownFields(object); len(unknown) > 0 {
 		t.Errorf("fields that the schema does not know: %v", unknown)
 	}
 }

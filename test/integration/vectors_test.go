@@ -2,15 +2,11 @@ package integration
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
@@ -39,7 +35,7 @@ func TestEachVectorReachesTheWebhookAndBreaksTheSameRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			application := b.application("vector", "{}")
-			application.Spec = specOf(metadata)
+			application.Spec = clientmetadata.ToSpec(metadata)
 			requireSameMetadata(t, metadata, application)
 			broken := refusedBy(t, b.kube.Create(t.Context(), application, client.DryRunAll))
 			want := append([]oauth.RuleID{}, vector.Breaks...)
@@ -79,92 +75,6 @@ func refusedBy(t *testing.T, err error) []oauth.RuleID {
 	return broken
 }
 
-// specOf is the manifest that means the metadata.
-func specOf(m registration.Metadata) v1alpha1.FAPIApplicationSpec {
-	return v1alpha1.FAPIApplicationSpec{
-		ClientID: m.ClientID, ClientName: m.ClientName, ClientURI: m.ClientURI, LogoURI: m.LogoURI, PolicyURI: m.PolicyURI, TOSURI: m.TOSURI,
-		Contacts: m.Contacts, ApplicationType: m.ApplicationType,
-		GrantTypes: m.GrantTypes, ResponseTypes: m.ResponseTypes, RedirectURIs: m.RedirectURIs, AllowedOrigins: m.AllowedOrigins,
-		Scopes:                      scopesOf(m.Scope),
-		AuthorizationDetailsTypes:   m.AuthorizationDetailsTypes,
-		PKCE:                        &v1alpha1.PKCE{Required: m.PKCERequired, Method: m.CodeChallengeMethod},
-		PushedAuthorizationRequests: &v1alpha1.PushedAuthorizationRequests{Required: m.RequirePushedAuthorizationRequests},
-		ClientAuthentication: v1alpha1.ClientAuthentication{
-			Method: m.TokenEndpointAuthMethod, SigningAlg: m.TokenEndpointAuthSigningAlg, TLS: tlsOf(m),
-		},
-		Keys:           keysOf(m),
-		MessageSigning: messageSigningOf(m),
-		RequestObject: &v1alpha1.RequestObject{
-			SigningAlg: m.RequestObjectSigningAlg, EncryptionAlg: m.RequestObjectEncryptionAlg, EncryptionEnc: m.RequestObjectEncryptionEnc,
-		},
-		AuthorizationResponse: &v1alpha1.SignedResponse{
-			SignedResponseAlg: m.AuthorizationSignedResponseAlg, EncryptedResponseAlg: m.AuthorizationEncryptedResponseAlg, EncryptedResponseEnc: m.AuthorizationEncryptedResponseEnc,
-		},
-		IDToken: &v1alpha1.SignedResponse{
-			SignedResponseAlg: m.IDTokenSignedResponseAlg, EncryptedResponseAlg: m.IDTokenEncryptedResponseAlg, EncryptedResponseEnc: m.IDTokenEncryptedResponseEnc,
-		},
-		Userinfo: &v1alpha1.UserinfoResponse{
-			SignedResponseAlg: m.UserinfoSignedResponseAlg, EncryptedResponseAlg: m.UserinfoEncryptedResponseAlg, EncryptedResponseEnc: m.UserinfoEncryptedResponseEnc,
-		},
-		Introspection: &v1alpha1.Introspection{Resources: m.IntrospectionResources, Response: &v1alpha1.SignedResponse{
-			SignedResponseAlg: m.IntrospectionSignedResponseAlg, EncryptedResponseAlg: m.IntrospectionEncryptedResponseAlg, EncryptedResponseEnc: m.IntrospectionEncryptedResponseEnc,
-		}},
-		AccessToken: accessTokenOf(m),
-		Suspended:   m.Suspended,
-	}
-}
-
-func scopesOf(scope string) []string {
-	if scope == "" {
-		return nil
-	}
-	return strings.Split(scope, " ")
-}
-
-func tlsOf(m registration.Metadata) *v1alpha1.TLSClientAuthentication {
-	tls := &v1alpha1.TLSClientAuthentication{
-		SubjectDN: m.TLSClientAuthSubjectDN, SANDNS: m.TLSClientAuthSANDNS, SANURI: m.TLSClientAuthSANURI, SANIP: m.TLSClientAuthSANIP, SANEmail: m.TLSClientAuthSANEmail,
-	}
-	if m.TLSClientAuthTrustAnchors != "" || m.TLSClientAuthTrustBundle != "" {
-		tls.TrustAnchors = &v1alpha1.TrustAnchors{PEM: m.TLSClientAuthTrustAnchors, Bundle: m.TLSClientAuthTrustBundle}
-	}
-	return tls
-}
-
-func keysOf(m registration.Metadata) *v1alpha1.Keys {
-	switch {
-	case m.JWKS != nil:
-		return &v1alpha1.Keys{Source: v1alpha1.KeySourceJWKS, JWKS: &apiextensionsv1.JSON{Raw: m.JWKS}}
-	case m.JWKSURI != "":
-		return &v1alpha1.Keys{Source: v1alpha1.KeySourceJWKSURI, JWKSURI: m.JWKSURI}
-	}
-	return nil
-}
-
-func messageSigningOf(m registration.Metadata) *v1alpha1.MessageSigning {
-	signing := &v1alpha1.MessageSigning{}
-	if m.RequireSignedRequestObject != nil && *m.RequireSignedRequestObject {
-		signing.Requests = v1alpha1.MessageSigningRequired
-	}
-	if slices.Equal(m.ResponseModes, []string{oauth.ResponseModeJWT}) {
-		signing.Responses = v1alpha1.MessageSigningRequired
-	}
-	return signing
-}
-
-func accessTokenOf(m registration.Metadata) *v1alpha1.AccessToken {
-	token := &v1alpha1.AccessToken{}
-	if m.DPoPBoundAccessTokens != nil && *m.DPoPBoundAccessTokens {
-		token.SenderConstraint = v1alpha1.SenderConstraintDPoP
-	} else if m.TLSClientCertificateBoundAccessTokens != nil {
-		token.SenderConstraint = v1alpha1.SenderConstraintMutualTLS
-	}
-	if m.AccessTokenLifetime != nil {
-		token.Lifetime = &metav1.Duration{Duration: time.Duration(*m.AccessTokenLifetime) * time.Second}
-	}
-	return token
-}
-
 // In its own namespace, a vector's identifier is the namespace's, so that a
 // vector which breaks no rule is admitted as it is.
 func TestVectorThatBreaksNothingIsAdmittedInItsNamespace(t *testing.T) {
@@ -179,7 +89,7 @@ func TestVectorThatBreaksNothingIsAdmittedInItsNamespace(t *testing.T) {
 			t.Fatal(err)
 		}
 		application := b.application("vector", "{}")
-		application.Spec = specOf(metadata)
+		application.Spec = clientmetadata.ToSpec(metadata)
 		application.Spec.ClientID = ""
 		if err := b.kube.Create(t.Context(), application, client.DryRunAll); err != nil {
 			t.Errorf("vector %s: %v", vector.Name, err)
