@@ -69,6 +69,7 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	cluster.AddFlags(command.PersistentFlags())
 	command.AddCommand(
 		newLint(cluster, streams),
+		newExport(cluster, streams),
 	)
 	return command
 }

@@ -98,9 +98,34 @@ func TestWrongUseIsTold(t *testing.T) {
 	for _, arguments := range [][]string{
 		{"lint"}, {"lint", "-f", "absent.yaml"}, {"lint", "-f", samples, "-o", "xml"}, {"lint", "argument", "-f", samples}, {"unknown"}, {"lint", "--unknown"},
 		{"lint", "-f", samples, "--max-access-token-lifetime", "1s"},
+		{"export", "--from", "okta", "-"}, {"export", "--from", "hydra-client", "absent.json"}, {"export", "--from", "hydra-client", "-"},
+		{"export", "--from", "keycloak-realm"},
 	} {
 		if code, out, message := execute(t, "", arguments...); code != exitError || out != "" || !strings.HasPrefix(message, "kubectl fapi: ") {
 			t.Errorf("%q: exit code %d, output %q, message %q", arguments, code, out, message)
 		}
+	}
+}
+
+func TestExportTellsWhatIsRefusedAndWritesNoSecret(t *testing.T) {
+	t.Parallel()
+	const client = `{"client_id": "app", "client_secret": "c4n4ry", "grant_types": ["authorization_code"], "redirect_uris": ["https://app.example.com/cb"]}`
+	code, out, message := execute(t, client, "export", "--from", "hydra-client", "-", "-n", "retail")
+	if code != exitFindings || !strings.Contains(message, "client app: refused: token_endpoint_auth_method: ") || !strings.Contains(message, "client app: not carried over: client_secret: ") {
+		t.Errorf("exit code %d, message %s", code, message)
+	}
+	if strings.Contains(out+message, "c4n4ry") {
+		t.Errorf("a secret is written: %s%s", out, message)
+	}
+	if code, judged, _ := execute(t, out, "lint", "-f", "-"); code != exitFindings || !strings.Contains(judged, "1 FAPIApplication judged") {
+		t.Errorf("lint of what was written: exit code %d, %s", code, judged)
+	}
+}
+
+func TestExportOfWhatIsFAPIEndsWithZero(t *testing.T) {
+	t.Parallel()
+	const client = `{"client_id": "retail.app", "grant_types": ["client_credentials"], "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.example.com/jwks"}`
+	if code, out, message := execute(t, client, "export", "--from", "hydra-client", "-", "-n", "retail"); code != 0 || message != "" {
+		t.Errorf("exit code %d, output %s, message %s", code, out, message)
 	}
 }
