@@ -70,6 +70,7 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	command.AddCommand(
 		newLint(cluster, streams),
 		newExport(cluster, streams),
+		newDescribe(cluster, streams),
 	)
 	return command
 }

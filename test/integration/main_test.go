@@ -20,11 +20,22 @@ const root = "../.."
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(logWriter(), nil)))
-	os.Exit(testenv.Main(m, testenv.Config{
+	os.Exit(runIn(m))
+}
+
+// runIn gives the tests a folder for the program that they share.
+func runIn(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "integration-")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	pluginFolder = folder
+	return testenv.Main(m, testenv.Config{
 		CRDs:              []string{filepath.Join(root, "config", "crd", "bases")},
 		ControllerManager: true,
 		CertManager:       true,
-	}))
+	})
 }
 
 // logWriter shows the operator's log when FAPI_TEST_LOG is set.

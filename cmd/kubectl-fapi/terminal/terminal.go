@@ -4,6 +4,7 @@ package terminal
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Printable replaces what a terminal would act upon, such as an escape sequence,
@@ -15,4 +16,34 @@ func Printable(text string) string {
 		}
 		return unicode.ReplacementChar
 	}, text)
+}
+
+// Width is how wide a line of text may be, in characters; our own choice.
+const Width = 100
+
+// Wrap breaks text at spaces into lines of at most width characters. What has no
+// space is broken where the line ends.
+func Wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		word = Printable(word)
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+		for utf8.RuneCountInString(line) > width {
+			cut := []rune(line)
+			lines = append(lines, string(cut[:width]))
+			line = string(cut[width:])
+		}
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
 }
