@@ -71,6 +71,8 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		newLint(cluster, streams),
 		newExport(cluster, streams),
 		newDescribe(cluster, streams),
+		newGrants(cluster, streams),
+		newRevoke(cluster, streams),
 	)
 	return command
 }

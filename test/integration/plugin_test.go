@@ -9,7 +9,13 @@ import (
 	"sync"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
+	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
 
 // pluginFolder holds the program that buildPlugin makes for all tests.
@@ -80,5 +86,50 @@ func TestPluginTellsOfAnApplicationThatIsNotThere(t *testing.T) {
 	b := openBranch(t, fapi.Limits{})
 	if code, out, message := b.plugin(t, "describe", "absent"); code != 2 || out != "" || !strings.Contains(message, `"absent" not found`) {
 		t.Errorf("exit code %d, output %q, message %q", code, out, message)
+	}
+}
+
+// An administrator's Secret opens the real server's administration API.
+func TestPluginListsGrantsWithCredentialsOfASecret(t *testing.T) {
+	t.Parallel()
+	b := openBranch(t, fapi.Limits{})
+	server := fapitest.StartServer(t)
+	client := server.Register(t, "bank.shop", fapitest.Profile{AuthMethod: oauth.AuthPrivateKeyJWT, DPoP: true}).Client
+	if _, _, err := client.Flow(t.Context(), server.Person); err != nil {
+		t.Fatal(err)
+	}
+	certificate, key := server.Authority.Issue(t, testca.Leaf{URIs: []string{fapitest.AdministratorSAN}}).Write(t, t.TempDir())
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "administrator"},
+		Type:       corev1.SecretTypeTLS,
+		Data: map[string][]byte{
+			"tls.crt": readFile(t, certificate), "tls.key": readFile(t, key), "ca.crt": server.Authority.PEM(),
+		},
+	}
+	if err := b.kube.Create(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	code, out, message := b.plugin(t, "grants", "--authserver", "https://"+server.PrivateAddress, "--credentials-secret", b.namespace+"/administrator")
+	if code != 0 || !strings.Contains(out, "bank.shop") {
+		t.Errorf("exit code %d, output %q, message %q", code, out, message)
+	}
+}
+
+func TestPluginTellsOfAServerThatTheClusterDoesNotHave(t *testing.T) {
+	t.Parallel()
+	b := openBranch(t, fapi.Limits{})
+	service := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "private"},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "authserver"}, Ports: []corev1.ServicePort{{Port: 8445}}},
+	}
+	if err := b.kube.Create(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	credentials := []string{"--cert", b.server.registrar.CertificateFile, "--key", b.server.registrar.KeyFile, "--ca", b.server.registrar.CAFile}
+	for name, want := range map[string]string{"absent": `"absent" not found`, "private": "has no pod that is ready"} {
+		code, _, message := b.plugin(t, append([]string{"grants", "--service", b.namespace + "/" + name}, credentials...)...)
+		if code != 2 || !strings.Contains(message, want) {
+			t.Errorf("%s: exit code %d, message %q", name, code, message)
+		}
 	}
 }
