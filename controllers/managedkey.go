@@ -27,13 +27,11 @@ const (
 	DecryptionJWKSEntry = "decryption-jwks.json"
 )
 
-// RotateKeyAnnotation on an application rotates its managed key, once for each new value.
-const RotateKeyAnnotation = "fapi-operator.io/rotate-key"
-
-// RevokeKeyAnnotation on an application names the kid of a managed key that
-// somebody else may have: the key leaves the registration at once, and with it
-// every token and grant of the client.
-const RevokeKeyAnnotation = "fapi-operator.io/revoke-key"
+// What people ask for by annotations of an application.
+const (
+	RotateKeyAnnotation = v1alpha1.RotateKeyAnnotation
+	RevokeKeyAnnotation = v1alpha1.RevokeKeyAnnotation
+)
 
 // KeyStateAnnotation on the Secret says what the operator has to know of its keys
 // and what the keys themselves do not say: times, and what was acted on.

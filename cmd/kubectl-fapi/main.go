@@ -73,6 +73,8 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		newDescribe(cluster, streams),
 		newGrants(cluster, streams),
 		newRevoke(cluster, streams),
+		newRotateKey(cluster, streams),
+		newRevokeKey(cluster, streams),
 	)
 	return command
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -131,5 +132,68 @@ func TestPluginTellsOfAServerThatTheClusterDoesNotHave(t *testing.T) {
 		if code != 2 || !strings.Contains(message, want) {
 			t.Errorf("%s: exit code %d, message %q", name, code, message)
 		}
+	}
+}
+
+func TestPluginHasAKeyRotatedAndWaits(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	before := b.awaitReady(t, "planner").Status.Keys.Managed.KeyID
+	code, out, message := b.plugin(t, "rotate-key", "planner", "--wait")
+	after := b.get(t, "planner").Status.Keys
+	if code != 0 || after.Managed.KeyID == before || !strings.Contains(out, after.Managed.KeyID) || len(after.KeyIDs) != 2 {
+		t.Errorf("exit code %d, output %q, message %q, keys %+v after %s", code, out, message, after, before)
+	}
+	// Once more is once more.
+	if code, _, message := b.plugin(t, "rotate-key", "planner", "--wait"); code != 0 || b.get(t, "planner").Status.Keys.Managed.KeyID == after.Managed.KeyID {
+		t.Errorf("a second rotation: exit code %d, message %q", code, message)
+	}
+}
+
+func TestPluginHasAKeyRevokedAndWaits(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	stolen := b.awaitReady(t, "planner").Status.Keys.Managed.KeyID
+	// Nobody says yes.
+	if code, _, message := b.plugin(t, "revoke-key", "planner", stolen); code != 2 || !strings.Contains(message, "nothing was revoked") {
+		t.Errorf("exit code %d, message %q", code, message)
+	}
+	if annotations := b.get(t, "planner").Annotations; len(annotations) > 0 {
+		t.Errorf("annotations %v", annotations)
+	}
+	code, out, message := b.plugin(t, "revoke-key", "planner", stolen, "--yes", "--wait")
+	after := b.get(t, "planner").Status.Keys
+	if code != 0 || slices.Contains(after.KeyIDs, stolen) || !slices.Contains(after.Managed.Revoked, stolen) || !strings.Contains(out, after.Managed.KeyID) {
+		t.Errorf("exit code %d, output %q, message %q, keys %+v", code, out, message, after)
+	}
+	if code, _, message := b.plugin(t, "revoke-key", "planner", stolen, "--yes"); code != 0 || !strings.Contains(message, "was revoked before") {
+		t.Errorf("a second time: exit code %d, message %q", code, message)
+	}
+	if code, _, message := b.plugin(t, "revoke-key", "planner", "mistyped", "--yes"); code != 2 || !strings.Contains(message, `no key "mistyped"`) {
+		t.Errorf("a mistyped kid: exit code %d, message %q", code, message)
+	}
+}
+
+func TestPluginSaysWhatARotationWaitsFor(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	b.server.stop(t)
+	code, _, message := b.plugin(t, "rotate-key", "planner", "--wait", "--timeout", "3s")
+	if code != 2 || !strings.Contains(message, "is asked for and not done") {
+		t.Errorf("exit code %d, message %q", code, message)
+	}
+	b.server.start(t)
+}
+
+func TestPluginRotatesNoKeyThatIsNotManaged(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", strings.Replace(dpopSpec, "{source: Managed}", `{source: JWKSURI, jwksURI: "https://app.example.com/jwks"}`, 1))
+	if code, _, message := b.plugin(t, "rotate-key", "planner"); code != 2 || !strings.Contains(message, "is not Managed") {
+		t.Errorf("exit code %d, message %q", code, message)
 	}
 }

@@ -170,6 +170,22 @@ func (p *page) keys(keys *v1alpha1.KeysStatus) {
 		}
 		p.row(label, kid)
 	}
+	p.managedKeys(keys.Managed)
+}
+
+func (p *page) managedKeys(keys *v1alpha1.ManagedKeysStatus) {
+	if keys == nil {
+		return
+	}
+	p.row("  In use", join(keys.KeyID, keys.Algorithm))
+	p.row("  Since", p.since(keys.Created))
+	p.row("  Next rotation", p.until(keys.NextRotation))
+	for _, former := range keys.Former {
+		p.row("  Registered until", join(p.until(&former.RegisteredUntil), former.KeyID))
+	}
+	for _, kid := range keys.Revoked {
+		p.row("  Revoked", kid)
+	}
 }
 
 func (p *page) certificate(certificate *v1alpha1.CertificateStatus) {

@@ -51,7 +51,13 @@ func waiting() *v1alpha1.FAPIApplication {
 			TokenEndpointAuthSigningAlg: "ES256", SenderConstraint: "DPoP", AccessTokenLifetime: &metav1.Duration{Duration: 5 * time.Minute},
 			RequirePushedAuthorizationRequests: true, PKCEMethod: "S256", Scopes: []string{"openid", "accounts"}, IDTokenSigningAlg: "ES256",
 		},
-		Keys:         &v1alpha1.KeysStatus{Source: v1alpha1.KeySourceManaged, SecretName: "budget-keys", KeyIDs: []string{"one", "two"}},
+		Keys: &v1alpha1.KeysStatus{
+			Source: v1alpha1.KeySourceManaged, SecretName: "budget-keys", KeyIDs: []string{"one", "two"},
+			Managed: &v1alpha1.ManagedKeysStatus{
+				KeyID: "two", Algorithm: "ES256", Created: &registered, NextRotation: &notAfter,
+				Former: []v1alpha1.FormerKey{{KeyID: "one", RegisteredUntil: notAfter}}, Revoked: []string{"zero"},
+			},
+		},
 		Certificate:  &v1alpha1.CertificateStatus{SecretName: "budget-mtls", NotAfter: &notAfter, SerialNumber: "0a", Thumbprint: "x5t"},
 		Registration: &v1alpha1.RegistrationStatus{Issuer: "https://auth.bank.example", Revision: 7, LastRegistered: &registered, ContentHash: strings.Repeat("a", 64)},
 		Conditions: []metav1.Condition{
@@ -97,6 +103,11 @@ Keys
   Secret            budget-keys
   Key IDs           one
                     two
+  In use            two, ES256
+  Since             2026-11-28T11:00:00Z (60m ago)
+  Next rotation     2027-01-27T12:00:00Z (in 60d)
+  Registered until  2027-01-27T12:00:00Z (in 60d), one
+  Revoked           zero
 
 Certificate
   Secret            budget-mtls

@@ -1,0 +1,11 @@
+package v1alpha1
+
+const (
+	// RotateKeyAnnotation on an application rotates its managed key, once for each new value.
+	RotateKeyAnnotation = "fapi-operator.io/rotate-key"
+
+	// RevokeKeyAnnotation on an application names the kid of a managed key that
+	// somebody else may have: the key leaves the registration at once, and with it
+	// every token and grant of the client.
+	RevokeKeyAnnotation = "fapi-operator.io/revoke-key"
+)
