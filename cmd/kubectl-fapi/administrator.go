@@ -40,6 +40,9 @@ func (o *administratorOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ca, "ca", "", "file with the authorities that vouch for the server, in PEM; instead of ca.crt in the Secret")
 }
 
+// isStated tells whether a person said as whom to call the server.
+func (o *administratorOptions) isStated() bool { return o.secret+o.certificate+o.key != "" }
+
 // connect reaches the private listener. The cluster is asked only for what
 // stands in it.
 func (o *administratorOptions) connect(ctx context.Context) (*administration.Client, error) {

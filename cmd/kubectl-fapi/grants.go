@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -88,17 +89,7 @@ func writeGrants(streams genericiooptions.IOStreams, grants []administration.Gra
 	return table.Flush()
 }
 
-// detailTypes names the types of the authorization details (RFC 9396, 2).
+// detailTypes names the types of the authorization details.
 func detailTypes(grant administration.Grant) string {
-	var details []struct {
-		Type string `json:"type"`
-	}
-	if json.Unmarshal(grant.AuthorizationDetails, &details) != nil || len(details) == 0 {
-		return "-"
-	}
-	var types []string
-	for _, detail := range details {
-		types = append(types, detail.Type)
-	}
-	return strings.Join(types, ",")
+	return cmp.Or(strings.Join(typesOf(grant.AuthorizationDetails), ","), "-")
 }

@@ -75,6 +75,7 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		newRevoke(cluster, streams),
 		newRotateKey(cluster, streams),
 		newRevokeKey(cluster, streams),
+		newPlan(cluster, streams),
 	)
 	return command
 }

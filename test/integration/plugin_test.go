@@ -3,6 +3,8 @@ package integration
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
@@ -195,5 +198,98 @@ func TestPluginRotatesNoKeyThatIsNotManaged(t *testing.T) {
 	b.create(t, "planner", strings.Replace(dpopSpec, "{source: Managed}", `{source: JWKSURI, jwksURI: "https://app.example.com/jwks"}`, 1))
 	if code, _, message := b.plugin(t, "rotate-key", "planner"); code != 2 || !strings.Contains(message, "is not Managed") {
 		t.Errorf("exit code %d, message %q", code, message)
+	}
+}
+
+// plan runs the plug-in on a manifest of the bank's namespace.
+func (b *bank) plan(t *testing.T, name, spec string, arguments ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	document, err := yaml.Marshal(b.application(name, spec).Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.ReplaceAll(strings.TrimSpace(string(document)), "\n", "\n  ")
+	manifest := fmt.Sprintf("apiVersion: fapi-operator.io/v1alpha1\nkind: FAPIApplication\nmetadata: {name: %s}\nspec:\n  %s\n", name, lines)
+	file := filepath.Join(t.TempDir(), "manifest.yaml")
+	if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return b.plugin(t, append([]string{"plan", "-f", file}, arguments...)...)
+}
+
+func TestPluginPlansWhatAChangeBreaksAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	if code, out, message := b.plan(t, "planner", dpopSpec); code != 0 || out != b.namespace+"/planner: would be created\n" {
+		t.Errorf("new: exit code %d, output %q, message %q", code, out, message)
+	}
+	b.create(t, "planner", dpopSpec)
+	before := b.awaitReady(t, "planner")
+	if code, out, message := b.plan(t, "planner", dpopSpec); code != 0 || !strings.Contains(out, "would change nothing") {
+		t.Errorf("the same: exit code %d, output %q, message %q", code, out, message)
+	}
+	narrower := strings.NewReplacer("https://app.example.com/callback", "https://app.example.com/other", "[openid, accounts]", "[openid]").Replace(dpopSpec)
+	code, out, message := b.plan(t, "planner", narrower)
+	for _, part := range []string{
+		"/planner: would be changed\n", "    - https://app.example.com/callback\n", "    + https://app.example.com/other\n", "    - accounts\n",
+		"    ! authorization requests that name the redirect URI https://app.example.com/callback are refused\n", "was not asked",
+	} {
+		if code != 1 || !strings.Contains(out, part) {
+			t.Errorf("exit code %d, message %q, no %q in\n%s", code, message, part, out)
+		}
+	}
+	if after := b.get(t, "planner"); after.Generation != before.Generation || after.ResourceVersion != before.ResourceVersion {
+		t.Error("a plan has changed the application")
+	}
+}
+
+func TestPluginShowsAdmissionsVerdictOnAPlan(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	for name, test := range map[string]struct{ spec, want string }{
+		"rule book":    {strings.Replace(dpopSpec, "private_key_jwt", "client_secret_basic", 1), "FAPI2-SP-FINAL-5.3.2.1-6"},
+		"immutability": {dpopSpec + "clientID: " + b.namespace + ".other\n", "clientID cannot be added, changed or removed"},
+		"schema":       {dpopSpec + "deletionPolicy: Keep\n", "spec.deletionPolicy"},
+	} {
+		if code, out, message := b.plan(t, "planner", test.spec); code != 1 || !strings.Contains(out, "would be refused") || !strings.Contains(strings.Join(strings.Fields(out), " "), test.want) {
+			t.Errorf("%s: exit code %d, message %q, output %s", name, code, message, out)
+		}
+	}
+	if code, out, _ := b.plan(t, "planner", strings.Replace(dpopSpec, "{senderConstraint: DPoP}", "{senderConstraint: DPoP, lifetime: 30m}", 1)); code != 0 || !strings.Contains(out, "warning: spec.accessToken.lifetime") {
+		t.Errorf("exit code %d, output %s", code, out)
+	}
+}
+
+// Strict field validation finds what the API server would drop.
+func TestPluginPlansNoUnknownField(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	file := filepath.Join(t.TempDir(), "manifest.yaml")
+	manifest := "apiVersion: fapi-operator.io/v1alpha1\nkind: FAPIApplication\nmetadata: {name: planner}\nspec:\n  redirectUris: []\n  grantTypes: [client_credentials]\n  clientAuthentication: {method: private_key_jwt}\n  keys: {source: Managed}\n"
+	if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, message := b.plugin(t, "plan", "-f", file); code != 1 || !strings.Contains(out, `unknown field "spec.redirectUris"`) {
+		t.Errorf("exit code %d, message %q, output %s", code, message, out)
+	}
+}
+
+func TestPluginCountsTheGrantsThatAPlanTouches(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	server := fapitest.StartServer(t)
+	client := server.Register(t, b.namespace+".planner", fapitest.Profile{AuthMethod: oauth.AuthPrivateKeyJWT, DPoP: true}).Client
+	if _, _, err := client.Flow(t.Context(), server.Person); err != nil {
+		t.Fatal(err)
+	}
+	certificate, key := server.Authority.Issue(t, testca.Leaf{URIs: []string{fapitest.AdministratorSAN}}).Write(t, t.TempDir())
+	ca := testca.WriteFile(t, t.TempDir(), "ca.crt", server.Authority.PEM())
+	b.create(t, "planner", dpopSpec)
+	code, out, message := b.plan(t, "planner", strings.Replace(dpopSpec, "[openid, accounts]", "[accounts]", 1),
+		"--authserver", "https://"+server.PrivateAddress, "--cert", certificate, "--key", key, "--ca", ca)
+	if code != 1 || !strings.Contains(strings.Join(strings.Fields(out), " "), "the scope openid cannot be asked for, and no access token has it from the next refresh on: 1 of 1 grants in force are touched") {
+		t.Errorf("exit code %d, message %q, output %s", code, message, out)
 	}
 }
