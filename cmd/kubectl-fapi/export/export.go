@@ -71,10 +71,14 @@ func FormatNames() []string { return slices.Sorted(maps.Keys(Formats)) }
 // object is a JSON object as it is written.
 type object map[string]jsontext.Value
 
-// readObjects takes an object, or an array of them.
+// readObjects takes an object, or an array of at least one.
 func readObjects(content []byte) ([]object, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(content), []byte("[")) {
-		return decode[[]object](content)
+		objects, err := decode[[]object](content)
+		if err == nil && len(objects) == 0 {
+			err = errors.New("the file holds no client")
+		}
+		return objects, err
 	}
 	single, err := decode[object](content)
 	return []object{single}, err

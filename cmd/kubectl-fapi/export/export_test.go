@@ -305,7 +305,7 @@ func TestNoSecretIsWritten(t *testing.T) {
 func TestUnreadableFileSaysNothingOfItsContent(t *testing.T) {
 	t.Parallel()
 	for format, read := range export.Formats {
-		for _, content := range []string{"", `"` + canary + `"`, `{"clients": "` + canary + `"`, `{"secret": "` + canary + `", "secret": "` + canary + `"}`, `{"clients": "` + canary + `", "items": "` + canary + `"}`, `[1]`} {
+		for _, content := range []string{"", `"` + canary + `"`, `{"clients": "` + canary + `"`, `{"secret": "` + canary + `", "secret": "` + canary + `"}`, `{"clients": "` + canary + `", "items": "` + canary + `"}`, `[1]`, `[]`} {
 			if _, err := read([]byte(content)); err == nil || strings.Contains(err.Error(), canary) {
 				t.Errorf("%s of %q: %v", format, content, err)
 			}
@@ -326,18 +326,33 @@ func TestIdentifierCannotLeaveItsComment(t *testing.T) {
 	}
 }
 
+func TestControlCharactersOfAValueAreWritten(t *testing.T) {
+	t.Parallel()
+	const name = "a\u007f\u0085\u009f\ufeff\uffffb\u2028c\x00"
+	for _, client := range manifests(t, "hydra-client", `{"client_id": "a", "client_name": "a\u007f\u0085\u009f\ufeff\uffffb\u2028c\u0000"}`) {
+		var out bytes.Buffer
+		if err := client.Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		spec := manifest.Read("", out.Bytes())[0].Object["spec"].(map[string]any)
+		if spec["clientName"] != name {
+			t.Errorf("the name %q is written as %q", name, spec["clientName"])
+		}
+	}
+}
+
 // Whatever the file, what is written is one manifest for each client.
 func FuzzExport(f *testing.F) {
-	f.Add("keycloak-realm", realm)
-	f.Add("hydra-client", hydra)
-	f.Add("hydra-client", `[{"jwks": {"keys": [null, {"kty": 1}]}, "grant_types": 7}]`)
-	f.Add("keycloak-realm", `[{"clientId": "", "attributes": {"use.jwks.string": "true", "jwks.string": "no"}, "redirectUris": ["/", ":", "%"], "webOrigins": ["+"]}]`)
-	f.Fuzz(func(t *testing.T, format, content string) {
-		read, known := export.Formats[format]
-		if !known {
-			return
+	f.Add(true, realm)
+	f.Add(false, hydra)
+	f.Add(false, `[{"jwks": {"keys": [null, {"kty": 1}]}, "grant_types": 7}]`)
+	f.Add(true, `[{"clientId": "", "attributes": {"use.jwks.string": "true", "jwks.string": "no"}, "redirectUris": ["/", ":", "%"], "webOrigins": ["+"]}]`)
+	f.Fuzz(func(t *testing.T, ofKeycloak bool, content string) {
+		format := "hydra-client"
+		if ofKeycloak {
+			format = "keycloak-realm"
 		}
-		clients, err := read([]byte(content))
+		clients, err := export.Formats[format]([]byte(content))
 		if err != nil {
 			return
 		}

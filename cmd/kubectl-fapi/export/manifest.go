@@ -163,14 +163,32 @@ func (m Manifest) Lines() []string {
 	return lines
 }
 
+// readableAsYAML escapes what JSON allows in strings and YAML does not (YAML 1.1,
+// 5.1): control characters beyond ASCII's, and what is no character.
+func readableAsYAML(encoded []byte) []byte {
+	var text strings.Builder
+	for _, r := range string(encoded) {
+		if r == '\x7f' || r >= '\u0080' && r <= '\u009f' || r == '\ufeff' || r == '\ufffe' || r == '\uffff' {
+			fmt.Fprintf(&text, `\u%04x`, r)
+		} else {
+			text.WriteRune(r)
+		}
+	}
+	return []byte(text.String())
+}
+
 // Write writes the manifest, and its lines as comments above it.
 func (m Manifest) Write(out io.Writer) error {
-	document, err := yaml.Marshal(map[string]any{
+	encoded, err := json.Marshal(map[string]any{
 		"apiVersion": v1alpha1.GroupVersion.String(),
 		"kind":       "FAPIApplication",
 		"metadata":   map[string]string{"namespace": m.Namespace, "name": m.Name},
 		"spec":       m.Spec,
 	})
+	if err != nil {
+		return fmt.Errorf("write the manifest of %q: %w", m.Source, err)
+	}
+	document, err := yaml.JSONToYAML(readableAsYAML(encoded))
 	if err != nil {
 		return fmt.Errorf("write the manifest of %q: %w", m.Source, err)
 	}
