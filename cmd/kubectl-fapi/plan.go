@@ -73,7 +73,7 @@ func (o *planOptions) run(ctx context.Context) error {
 	}
 	var server *administration.Client
 	if o.isStated() {
-		if server, err = o.administratorOptions.connect(ctx); err != nil {
+		if server, err = o.connect(ctx); err != nil {
 			return err
 		}
 		defer server.Close()
