@@ -9,6 +9,10 @@ type Replica struct {
 	Issuer string `json:"issuer"`
 	// MTLSBaseURL is where clients with a certificate come (RFC 8705, 5).
 	MTLSBaseURL string `json:"mtls_base_url"`
+	// MetadataURL is where the server publishes its metadata (OpenID Connect
+	// Discovery, 4), and Endpoints are those of it, as they are published there.
+	MetadataURL string    `json:"metadata_url"`
+	Endpoints   Endpoints `json:"endpoints"`
 	// Host is the name of the host or pod that the replica runs on. With StartedAt
 	// it identifies the process.
 	Host      string    `json:"host"`

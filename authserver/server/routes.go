@@ -69,7 +69,9 @@ func (p *parts) privateRoutes() http.Handler {
 // replica tells of this replica to who may register.
 func (p *parts) replica() http.Handler {
 	return &replica.Handler{
-		Issuer: p.config.Issuer, MTLSBaseURL: p.config.MTLSBaseURL, Host: p.host, StartedAt: p.startedAt, Version: version.Number(),
+		Issuer: p.config.Issuer, MTLSBaseURL: p.config.MTLSBaseURL,
+		MetadataURL: p.config.Issuer + discovery.PathMetadata, Endpoints: discovery.Endpoints(p.config.Issuer, p.config.MTLSBaseURL),
+		Host: p.host, StartedAt: p.startedAt, Version: version.Number(),
 		Schema: p.store.Schema(), ClientRevision: p.clients.Revision, Keys: p.keys,
 		Callers: listen.Names(p.config.Listeners.Private.AllowedClientSANs).In, Log: p.log, Count: p.responder.CountRefusal,
 	}
@@ -122,7 +124,7 @@ func (p *parts) routeDiscovery(mux *http.ServeMux, base string) error {
 	if err != nil {
 		return err
 	}
-	mux.Handle("GET "+base+"/.well-known/openid-configuration", metadata)
+	mux.Handle("GET "+base+discovery.PathMetadata, metadata)
 	mux.Handle("GET /.well-known/oauth-authorization-server"+base, metadata)
 	mux.Handle("GET "+base+discovery.PathJWKS, discovery.Keys(p.keys.PublicKeys))
 	return nil

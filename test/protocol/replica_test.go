@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 
@@ -24,6 +25,25 @@ func TestAReplicaTellsWhatItServes(t *testing.T) {
 	status, _, err := server.Private(t, server.PrivateCaller(t, fapitest.AdministratorSAN), http.MethodGet, "/server")
 	if err != nil || status != http.StatusForbidden {
 		t.Errorf("an administrator got status %d, %v", status, err)
+	}
+}
+
+// A replica tells the operator of the same endpoints as the published metadata
+// tells everybody, and where that is.
+func TestAReplicaTellsTheEndpointsThatArePublished(t *testing.T) {
+	t.Parallel()
+	server := fapitest.StartServer(t)
+	told := ask(t, server)
+	response, body := get(t, server.Register(t, "bank.shop", keyAndMTLS).Client, told.MetadataURL)
+	var published struct {
+		Issuer string `json:"issuer"`
+		registration.Endpoints
+	}
+	if err := json.Unmarshal(body, &published); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d, %v", told.MetadataURL, response.StatusCode, err)
+	}
+	if published.Issuer != told.Issuer || published.Endpoints != told.Endpoints || !told.Endpoints.IsComplete() {
+		t.Errorf("told is %+v, and published %+v", told, published)
 	}
 }
 

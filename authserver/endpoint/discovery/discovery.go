@@ -13,6 +13,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
 // Paths of the endpoints below the issuer's and the mutual-TLS base URL.
@@ -24,6 +25,8 @@ const (
 	PathRevocation    = "/revoke"
 	PathIntrospection = "/introspect"
 	PathJWKS          = "/jwks"
+	// PathMetadata is where OpenID Connect Discovery, 4 looks for the metadata.
+	PathMetadata = "/.well-known/openid-configuration"
 )
 
 // Server is what discovery says of one installation.
@@ -44,15 +47,8 @@ type Server struct {
 // metadata is RFC 8414, 2 and OpenID Connect Discovery, 3, with the members of
 // RFC 8705, 9126, 9207, 9396, 9449 and JARM. Every member is registered.
 type metadata struct {
-	Issuer                string            `json:"issuer"`
-	AuthorizationEndpoint string            `json:"authorization_endpoint"`
-	PAREndpoint           string            `json:"pushed_authorization_request_endpoint"`
-	TokenEndpoint         string            `json:"token_endpoint"`
-	UserinfoEndpoint      string            `json:"userinfo_endpoint"`
-	RevocationEndpoint    string            `json:"revocation_endpoint"`
-	IntrospectionEndpoint string            `json:"introspection_endpoint"`
-	JWKSURI               string            `json:"jwks_uri"`
-	MTLSEndpointAliases   map[string]string `json:"mtls_endpoint_aliases"`
+	Issuer string `json:"issuer"`
+	registration.Endpoints
 
 	RequirePushedAuthorizationRequests bool `json:"require_pushed_authorization_requests"`
 	AuthorizationResponseIss           bool `json:"authorization_response_iss_parameter_supported"`
@@ -134,15 +130,8 @@ func describe(s Server) metadata {
 	signing, keyManagement, encryption := names(jose.SignatureAlgorithms()), names(jose.KeyManagementAlgorithms()), names(jose.ContentEncryptions())
 	methods := []string{oauth.AuthPrivateKeyJWT, oauth.AuthTLSClient, oauth.AuthSelfSignedTLS}
 	return metadata{
-		Issuer:                s.Issuer,
-		AuthorizationEndpoint: s.Issuer + PathAuthorization,
-		PAREndpoint:           s.Issuer + PathPAR,
-		TokenEndpoint:         s.Issuer + PathToken,
-		UserinfoEndpoint:      s.Issuer + PathUserinfo,
-		RevocationEndpoint:    s.Issuer + PathRevocation,
-		IntrospectionEndpoint: s.Issuer + PathIntrospection,
-		JWKSURI:               s.Issuer + PathJWKS,
-		MTLSEndpointAliases:   aliases(s.MTLSBaseURL),
+		Issuer:    s.Issuer,
+		Endpoints: Endpoints(s.Issuer, s.MTLSBaseURL),
 
 		RequirePushedAuthorizationRequests: true,
 		AuthorizationResponseIss:           true,
@@ -197,15 +186,23 @@ func claims(s Server) []string {
 	return append(own, s.PersonalClaims...)
 }
 
-// aliases are every endpoint that authenticates a client or binds a token
-// (RFC 8705, 5), and never the authorization endpoint.
-func aliases(base string) map[string]string {
-	return map[string]string{
-		"pushed_authorization_request_endpoint": base + PathPAR,
-		"token_endpoint":                        base + PathToken,
-		"userinfo_endpoint":                     base + PathUserinfo,
-		"revocation_endpoint":                   base + PathRevocation,
-		"introspection_endpoint":                base + PathIntrospection,
+// Endpoints are where clients find what, below the two base URLs.
+func Endpoints(issuer, mtlsBaseURL string) registration.Endpoints {
+	return registration.Endpoints{
+		Authorization: issuer + PathAuthorization,
+		PAR:           issuer + PathPAR,
+		Token:         issuer + PathToken,
+		Userinfo:      issuer + PathUserinfo,
+		Revocation:    issuer + PathRevocation,
+		Introspection: issuer + PathIntrospection,
+		JWKSURI:       issuer + PathJWKS,
+		MTLSAliases: registration.EndpointAliases{
+			PAR:           mtlsBaseURL + PathPAR,
+			Token:         mtlsBaseURL + PathToken,
+			Userinfo:      mtlsBaseURL + PathUserinfo,
+			Revocation:    mtlsBaseURL + PathRevocation,
+			Introspection: mtlsBaseURL + PathIntrospection,
+		},
 	}
 }
 

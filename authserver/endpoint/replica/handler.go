@@ -20,10 +20,12 @@ const Path = "/server"
 
 // Handler serves Path. All fields are required.
 type Handler struct {
-	// Issuer, MTLSBaseURL, Host, StartedAt and Version are told as they are; see
-	// registration.Replica.
+	// Issuer, MTLSBaseURL, MetadataURL, Endpoints, Host, StartedAt and Version are
+	// told as they are; see registration.Replica.
 	Issuer      string
 	MTLSBaseURL string
+	MetadataURL string
+	Endpoints   registration.Endpoints
 	Host        string
 	StartedAt   time.Time
 	Version     string
@@ -72,7 +74,8 @@ func (h *Handler) tell(ctx context.Context) (registration.Replica, error) {
 		return registration.Replica{}, err
 	}
 	told := registration.Replica{
-		Issuer: h.Issuer, MTLSBaseURL: h.MTLSBaseURL, Host: h.Host, StartedAt: h.StartedAt, Version: h.Version,
+		Issuer: h.Issuer, MTLSBaseURL: h.MTLSBaseURL, MetadataURL: h.MetadataURL, Endpoints: h.Endpoints,
+		Host: h.Host, StartedAt: h.StartedAt, Version: h.Version,
 		Store:          registration.ReplicaStore{Backend: h.Schema.Backend, SchemaVersion: h.Schema.Version},
 		ClientRevision: revision,
 	}

@@ -36,6 +36,12 @@ const (
 
 var now = time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
 
+var endpoints = registration.Endpoints{
+	Authorization: "https://auth.bank.example/authorize",
+	Token:         "https://auth.bank.example/token",
+	MTLSAliases:   registration.EndpointAliases{Token: "https://mtls.auth.bank.example/token"},
+}
+
 // api is the handler over a real store and real keys.
 type api struct {
 	t       *testing.T
@@ -54,6 +60,7 @@ func newAPI(t *testing.T) api {
 	log := &bytes.Buffer{}
 	return api{t, &replica.Handler{
 		Issuer: "https://auth.bank.example", MTLSBaseURL: "https://mtls.auth.bank.example",
+		MetadataURL: "https://auth.bank.example/.well-known/openid-configuration", Endpoints: endpoints,
 		Host: "authserver-0", StartedAt: now.Add(-time.Hour), Version: "v1.2.3",
 		Schema: kept.Schema(), ClientRevision: kept.ClientRevision, Keys: openKeys(t, kept),
 		Callers: func(caller *x509.Certificate) bool {
@@ -120,6 +127,9 @@ func TestAReplicaTellsWhatItIsAndServes(t *testing.T) {
 	var told registration.Replica
 	if err := json.Unmarshal(response.Body.Bytes(), &told); err != nil {
 		t.Fatal(err)
+	}
+	if told.MetadataURL != "https://auth.bank.example/.well-known/openid-configuration" || told.Endpoints != endpoints {
+		t.Errorf("told is %q, and %+v", told.MetadataURL, told.Endpoints)
 	}
 	if told.Issuer != "https://auth.bank.example" || told.MTLSBaseURL != "https://mtls.auth.bank.example" || told.Host != "authserver-0" ||
 		!told.StartedAt.Equal(now.Add(-time.Hour)) || told.Version != "v1.2.3" || told.Store.Backend != "sqlite" || told.ClientRevision != 2 {
