@@ -91,6 +91,30 @@ var manifestRules = []manifestRule{
 		Path:   "mutualTLS.certificate.duration",
 		Holds:  certificateOutlivesRenewal,
 	},
+	{
+		ID:     "LOCAL-BINDING-ENTRY",
+		Clause: "Service Binding for Kubernetes, Provisioned Service; our own choice",
+		Demand: "what gets another name is an entry of the binding, and neither type nor provider",
+		Remedy: "write the names that kubectl explain fapiapplication.spec.binding.entries lists",
+		Path:   "binding.entries",
+		Holds:  renamesKnownEntries,
+	},
+	{
+		ID:     "LOCAL-BINDING-NAME",
+		Clause: "our own choice",
+		Demand: "no two entries of the binding have the same name",
+		Remedy: "write a name that no other entry has, given or of its own",
+		Path:   "binding.entries",
+		Holds:  bindingNamesDiffer,
+	},
+	{
+		ID:     "LOCAL-BINDING-WELL-KNOWN",
+		Clause: "Service Binding for Kubernetes, Well-known Secret Entries",
+		Demand: "an entry that is named uri holds a URI and one that is named username the client identifier, and no entry is named host, port, password, certificates or private-key, which mean something else",
+		Remedy: "write another name",
+		Path:   "binding.entries",
+		Holds:  wellKnownNamesFit,
+	},
 }
 
 func brokenManifestRules(application *v1alpha1.FAPIApplication, policies []v1alpha1.FAPIPolicy) []Finding {

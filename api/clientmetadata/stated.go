@@ -26,6 +26,7 @@ type stated struct {
 	introspectionResponse v1alpha1.SignedResponse
 	userinfo              v1alpha1.UserinfoResponse
 	accessToken           v1alpha1.AccessToken
+	binding               v1alpha1.Binding
 }
 
 func read(spec *v1alpha1.FAPIApplicationSpec) stated {
@@ -48,6 +49,7 @@ func read(spec *v1alpha1.FAPIApplicationSpec) stated {
 	fill(&s.introspectionResponse, s.introspection.Response)
 	fill(&s.userinfo, spec.Userinfo)
 	fill(&s.accessToken, spec.AccessToken)
+	fill(&s.binding, spec.Binding)
 	return s
 }
 

@@ -135,6 +135,8 @@ var table = []row{
 var operatorOnly = []string{
 	"serverClassName",
 	"deletionPolicy",
+	"binding.entries",
+	"binding.secretName",
 	"keys.source",
 	"keys.managed.rotation.period",
 	"keys.managed.rotation.overlap",

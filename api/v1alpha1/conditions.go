@@ -63,8 +63,23 @@ const ConditionCertificateReady = "CertificateReady"
 //   - Pending
 const ConditionRegistered = "Registered"
 
-// ConditionReady sums up: True when Accepted, KeysReady, CertificateReady and Registered are True and the client is not
-// suspended.
+// ConditionBindingReady says whether the Secret that tells software of the client how to reach the server is there and up to date.
+//
+// Reasons when True:
+//   - Bound
+//   - NotNeeded
+//
+// Reasons when False:
+//   - ServerUnavailable
+//   - InvalidServerCA
+//   - OwnedByAnother (the Secret)
+//
+// Reasons when Unknown:
+//   - Pending
+const ConditionBindingReady = "BindingReady"
+
+// ConditionReady sums up: True when Accepted, KeysReady, CertificateReady, Registered and BindingReady are True and the client is
+// not suspended.
 //
 // Reasons when True:
 //   - Ready
@@ -72,7 +87,7 @@ const ConditionRegistered = "Registered"
 // Reasons when False:
 //   - Suspended
 //   - Deleting
-//   - the reason of the first of the four conditions that is not True
+//   - the reason of the first of the five conditions that is not True
 const ConditionReady = "Ready"
 
 // ConditionStalled is present, and True, while only a person can help: nothing is tried again until the spec or what it
@@ -88,14 +103,14 @@ const ConditionStalled = "Stalled"
 // Reasons when True:
 //   - Deleting
 //   - the reason of the condition that is waited for: Pending, Issuing, ReferenceNotFound, IssuerNotFound,
-//     IssuanceFailed, ServerUnavailable, NotServed or DeletionFailed
+//     IssuanceFailed, ServerUnavailable, NotServed, InvalidServerCA or DeletionFailed
 const ConditionReconciling = "Reconciling"
 
 // Reasons that several conditions share.
 const (
 	// ReasonPending means that an earlier step has to succeed first.
 	ReasonPending = "Pending"
-	// ReasonNotNeeded means that the application uses neither these keys nor this certificate, so nothing is missing.
+	// ReasonNotNeeded means that the application uses no such keys, certificate or binding, so nothing is missing.
 	ReasonNotNeeded = "NotNeeded"
 	// ReasonReferenceNotFound means that a Secret or ConfigMap that the spec names, or its key, is not there. The message names it;
 	// the operator goes on as soon as it appears.
@@ -156,6 +171,15 @@ const (
 	// ReasonDeletionFailed means that the server has not confirmed that the client is gone, so this resource stays; the operator
 	// tries again.
 	ReasonDeletionFailed = "DeletionFailed"
+)
+
+// Reasons of BindingReady.
+const (
+	// ReasonBound means that the Secret is there, and says what is so.
+	ReasonBound = "Bound"
+	// ReasonInvalidServerCA means that the operator cannot read the file of authorities that goes into the Secret; whoever runs the
+	// operator mends it. The message says what is wrong.
+	ReasonInvalidServerCA = "InvalidServerCA"
 )
 
 // Reasons of Ready and of the end of an application.

@@ -11,6 +11,7 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:path=fapiapplications,singular=fapiapplication,shortName=fapiapp,categories=fapi,scope=Namespaced
+// +kubebuilder:metadata:labels="servicebinding.io/provisioned-service=true"
 // +kubebuilder:printcolumn:name="Client ID",type=string,JSONPath=`.status.clientID`
 // +kubebuilder:printcolumn:name="Method",type=string,JSONPath=`.spec.clientAuthentication.method`
 // +kubebuilder:printcolumn:name="Sender constraint",type=string,JSONPath=`.status.effective.senderConstraint`
@@ -284,6 +285,13 @@ type FAPIApplicationSpec struct {
 	//
 	// +optional
 	AccessToken *AccessToken `json:"accessToken,omitempty"`
+
+	// A Secret that tells software of the client how to reach the server, for it to
+	// mount.
+	// Absent: none is made.
+	//
+	// +optional
+	Binding *Binding `json:"binding,omitempty"`
 
 	// What becomes of the registered client when this resource is deleted: Delete
 	// removes it from the server, and the resource stays until that is confirmed;

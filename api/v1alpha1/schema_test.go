@@ -24,6 +24,8 @@ var ownVocabulary = []string{
 
 // Names of things in Kubernetes and our own identifiers, on whose form FAPI has no opinion either.
 var ownForm = []string{
+	"spec.binding.entries", // so many
+	"spec.binding.secretName",
 	"spec.clientAuthentication.tls.trustAnchors.bundle",
 	"spec.clientAuthentication.tls.trustAnchors.configMapRef.key",
 	"spec.clientAuthentication.tls.trustAnchors.configMapRef.name",

@@ -51,9 +51,15 @@ type FAPIApplicationStatus struct {
 	// +optional
 	Registration *RegistrationStatus `json:"registration,omitempty"`
 
+	// The Secret that tells software of the client how to reach the server.
+	// Absent: the spec asks for none, or it is not there yet.
+	//
+	// +optional
+	Binding *BindingStatus `json:"binding,omitempty"`
+
 	// How far the application has come: Accepted, KeysReady, CertificateReady,
-	// Registered, and Ready as their summary; Stalled and Reconciling only while
-	// they are true.
+	// Registered, BindingReady, and Ready as their summary; Stalled and
+	// Reconciling only while they are true.
 	// Absent: the operator has not looked yet.
 	//
 	// +optional
