@@ -61,7 +61,7 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.StringVar(&s.fapiServer, "fapi-server", "", "make the FAPIServer with this `NAME`, and report in it what the authorization server's replicas serve (default: none)")
 	set.Var(&s.privateService, "private-service", "Service (`NAMESPACE/NAME`) of the authorization server's private listener, whose endpoints are the replicas; required with --fapi-server")
 	set.BoolVar(&s.selfTest, "self-test", false, "present a certificate where clients do, and report in the FAPIServer whether it has arrived; needs --fapi-server")
-	set.StringVar(&s.selfTestCAFile, "self-test-ca-file", "", "PEM file of authorities that may have issued the server's certificate for clients, beside the system's (default: none)")
+	set.StringVar(&s.selfTestCAFile, "self-test-ca-file", "", "PEM file of authorities that may have issued the server's certificate for clients, beside the system's; the Secrets of bindings tell them, too (default: none)")
 	set.StringVar(&s.webhook.Host, "webhook-host", "", "address that the webhook listens on (default: all)")
 	set.IntVar(&s.webhook.Port, "webhook-port", 9443, "port that the webhook listens on")
 	set.StringVar(&s.webhook.CertDir, "webhook-cert-dir", "", "folder with the webhook's tls.crt and tls.key, read again when they change; required")

@@ -172,6 +172,7 @@ func addReconciler(ctx context.Context, manager ctrl.Manager, server *registrar.
 		Events:          manager.GetEventRecorder(eventSource),
 		Registrar:       server,
 		Replicas:        replicas,
+		ServerCAFile:    settings.selfTestCAFile,
 		Installation:    settings.installation,
 		ServerClassName: settings.serverClass,
 		Resync:          settings.resync,

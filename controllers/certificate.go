@@ -110,7 +110,7 @@ func (r *Reconciler) claimCertificateSecret(ctx context.Context, p *passage, nam
 		return verdict{}
 	case err != nil:
 		return unknown(fmt.Errorf("read Secret %s: %w", name, err))
-	case !isMadeFor(p.application, secret) || name == ManagedKeySecretName(p.application):
+	case !isMadeFor(p.application, secret) || name == ManagedKeySecretName(p.application) || secret.Type == bindingSecretType:
 		return ownedByAnother("Secret", secret)
 	}
 	return verdict{}

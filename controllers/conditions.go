@@ -12,6 +12,7 @@ import (
 // steps are the conditions that Ready sums up, in the order of the phases.
 var steps = []string{
 	v1alpha1.ConditionAccepted, v1alpha1.ConditionKeysReady, v1alpha1.ConditionCertificateReady, v1alpha1.ConditionRegistered,
+	v1alpha1.ConditionBindingReady,
 }
 
 // finalReasons are those that only a person can mend.

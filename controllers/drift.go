@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -70,6 +71,24 @@ func (w *driftWatch) run(ctx context.Context, queue workqueue.TypedRateLimitingI
 
 // compare queues the applications that differ, behind those that somebody changes.
 func (w *driftWatch) compare(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	return errors.Join(w.compareRegistrations(ctx, queue), w.comparePublication(ctx, queue))
+}
+
+// comparePublication queues the applications with a binding when the server has come
+// to publish something else: one request for all of them.
+func (w *driftWatch) comparePublication(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	bound, err := w.reconciler.findBound(ctx)
+	if err != nil || len(bound) == 0 {
+		return err
+	}
+	anew, err := w.reconciler.hasPublishedAnew(ctx)
+	if anew {
+		queueBehind(queue, bound)
+	}
+	return err
+}
+
+func (w *driftWatch) compareRegistrations(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	if unchanged, err := w.glance(ctx); err != nil || unchanged {
 		return err
 	}
@@ -95,6 +114,21 @@ func (w *driftWatch) glance(ctx context.Context) (unchanged bool, err error) {
 	page, err := w.reconciler.Registrar.List(ctx, "", 1)
 	countCall("list", err)
 	return err == nil && w.reconciler.held.isAt(page.Revision), err
+}
+
+// findBound lists the applications with a binding.
+func (r *Reconciler) findBound(ctx context.Context) ([]reconcile.Request, error) {
+	var applications v1alpha1.FAPIApplicationList
+	if err := r.Kube.List(ctx, &applications, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the applications with a binding: %w", err)
+	}
+	var bound []reconcile.Request
+	for i := range applications.Items {
+		if application := &applications.Items[i]; application.Spec.Binding != nil && application.Spec.ServerClassName == r.ServerClassName {
+			bound = append(bound, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(application)})
+		}
+	}
+	return bound, nil
 }
 
 // findDrift lists the applications that take themselves for registered as the server

@@ -13,7 +13,7 @@ import (
 // does not grow with the number of applications.
 var registrarCalls = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "fapi_operator_registrar_calls_total",
-	Help: "Calls of the authorization server's registration endpoint, by call (register, read, list, delete) and outcome (ok, not_found, rejected, owned_by_another, unavailable).",
+	Help: "Calls of the authorization server's registration endpoint, by call (register, read, list, delete, server) and outcome (ok, not_found, rejected, owned_by_another, unavailable).",
 }, []string{"call", "outcome"})
 
 func init() { metrics.Registry.MustRegister(registrarCalls) }

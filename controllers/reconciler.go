@@ -43,10 +43,12 @@ type Registrar interface {
 	Delete(ctx context.Context, clientID string, owner registration.Owner) error
 	// List reads one page of at most limit clients; the first one has no cursor.
 	List(ctx context.Context, cursor string, limit int) (registration.Page, error)
+	// Server asks what the server is, and where its clients find what.
+	Server(ctx context.Context) (registration.Replica, error)
 }
 
 // Reconciler reconciles the FAPIApplications of one server class. All fields
-// but Replicas, ServerClassName and Limits are required.
+// but Replicas, ServerCAFile, ServerClassName and Limits are required.
 type Reconciler struct {
 	// Kube writes, and finds in its cache which applications name an object.
 	Kube client.Client
@@ -60,6 +62,9 @@ type Reconciler struct {
 	// Replicas tell what they serve: an application is registered when all of them
 	// serve its client. nil asks nobody.
 	Replicas *Replicas
+	// ServerCAFile holds, in PEM, the authorities that may have issued the server's
+	// certificate for clients, who are told them; empty for none. It is read again.
+	ServerCAFile string
 	// Installation identifies this operator's installation to the server.
 	Installation string
 	// ServerClassName is the class that this installation serves; empty for
@@ -72,7 +77,8 @@ type Reconciler struct {
 	Resync time.Duration
 	Now    func() time.Time
 
-	held listing
+	held        listing
+	publication published
 }
 
 // Reconcile walks the application through the phases, and writes down once how
@@ -111,6 +117,7 @@ func (r *Reconciler) phases() []phase {
 		{v1alpha1.ConditionCertificateReady, r.keepCertificate},
 		{v1alpha1.ConditionRegistered, r.register},
 		{"", r.showManagedKey},
+		{v1alpha1.ConditionBindingReady, r.keepBinding},
 	}
 }
 

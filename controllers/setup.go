@@ -137,5 +137,8 @@ func references(object client.Object) []string {
 	if clientmetadata.HasManagedCertificate(&application.Spec) {
 		names = append(names, reference("Certificate", CertificateName(application)), reference("Secret", CertificateSecretName(application)))
 	}
+	if application.Spec.Binding != nil {
+		names = append(names, reference("Secret", BindingSecretName(application)))
+	}
 	return names
 }

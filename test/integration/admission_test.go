@@ -78,6 +78,9 @@ func TestManifestRules(t *testing.T) {
 		{"managed certificate named besides", `
 clientAuthentication: {method: tls_client_auth, tls: {sanDNS: app.example.com, trustAnchors: {bundle: roots}}}
 mutualTLS: {certificate: {issuerRef: {name: ca}}}`, "LOCAL-MANAGED-CERTIFICATE", "spec.clientAuthentication.tls"},
+		{"entry that no binding has", `binding: {entries: {token_endpoint: token}}`, "LOCAL-BINDING-ENTRY", "spec.binding.entries"},
+		{"two entries of one name", `binding: {entries: {issuer: client-id}}`, "LOCAL-BINDING-NAME", "spec.binding.entries"},
+		{"entry with the name of something else", `binding: {entries: {ca.crt: certificates}}`, "LOCAL-BINDING-WELL-KNOWN", "spec.binding.entries"},
 		{"short certificate key", `mutualTLS: {certificate: {issuerRef: {name: ca}, privateKey: {algorithm: RSA, size: 1024}}}`, "LOCAL-CERTIFICATE-KEY", "spec.mutualTLS.certificate.privateKey.size"},
 		{"renewal before the beginning", `mutualTLS: {certificate: {issuerRef: {name: ca}, duration: 2h, renewBefore: 3h}}`, "LOCAL-CERTIFICATE-DURATION", "spec.mutualTLS.certificate.duration"},
 	}

@@ -50,6 +50,8 @@ type bank struct {
 	// registrar registers at another server than that one; nil at that one.
 	registrar controllers.Registrar
 	replicas  *controllers.Replicas // nil where nobody asks them
+	// serverCAFile holds whom clients trust; empty for their system's authorities.
+	serverCAFile string
 
 	webhookPort int
 	webhookCA   []byte
@@ -187,6 +189,7 @@ func (b *bank) newReconciler(t *testing.T, manager ctrl.Manager) *controllers.Re
 		Events:       manager.GetEventRecorder("fapi-operator.io/operator"),
 		Registrar:    b.registrar,
 		Replicas:     b.replicas,
+		ServerCAFile: b.serverCAFile,
 		Installation: installation,
 		Resync:       b.resync,
 		Now:          time.Now,

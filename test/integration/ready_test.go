@@ -78,7 +78,8 @@ func requireStatus(t *testing.T, ready *v1alpha1.FAPIApplication, clientID strin
 	requireCondition(t, ready, v1alpha1.ConditionKeysReady, metav1.ConditionTrue, v1alpha1.ReasonKeysResolved)
 	requireCondition(t, ready, v1alpha1.ConditionCertificateReady, metav1.ConditionTrue, v1alpha1.ReasonNotNeeded)
 	requireCondition(t, ready, v1alpha1.ConditionRegistered, metav1.ConditionTrue, v1alpha1.ReasonRegistered)
-	if len(ready.Status.Conditions) != 5 {
+	requireCondition(t, ready, v1alpha1.ConditionBindingReady, metav1.ConditionTrue, v1alpha1.ReasonNotNeeded)
+	if len(ready.Status.Conditions) != 6 {
 		t.Errorf("conditions %+v; Stalled and Reconciling are present only while they are true", ready.Status.Conditions)
 	}
 }

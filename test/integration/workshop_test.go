@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -56,6 +57,9 @@ func (w *workshop) interceptions() interceptor.Funcs {
 	return interceptor.Funcs{
 		Get: func(ctx context.Context, kube client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 			return w.call("get", object, key.Name, func() error { return kube.Get(ctx, key, object, options...) })
+		},
+		List: func(ctx context.Context, kube client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			return w.call("list", nil, fmt.Sprintf("%T", list), func() error { return kube.List(ctx, list, options...) })
 		},
 		Create: func(ctx context.Context, kube client.WithWatch, object client.Object, options ...client.CreateOption) error {
 			return w.call("create", object, object.GetName(), func() error { return kube.Create(ctx, object, options...) })
