@@ -349,13 +349,14 @@ func TestOperatorOfSomeNamespacesHasNoRightsInOthers(t *testing.T) {
 	}
 }
 
-// grants are the resources that roles with a binding name, by namespace.
+// grants are the resources that the operator's roles name, by namespace.
 func grants(t *testing.T, installed installation) map[string][]string {
 	t.Helper()
 	resources := map[string][]string{}
 	for _, object := range installed.objects {
 		var role rbacv1.Role
-		if kind := object.GetKind(); kind != "Role" && kind != "ClusterRole" {
+		kind, ofOthers := object.GetKind(), object.GetLabels()["servicebinding.io/controller"] != ""
+		if kind != "Role" && kind != "ClusterRole" || ofOthers {
 			continue
 		}
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role); err != nil {
