@@ -130,7 +130,7 @@ func forwardToThisMachine(w http.ResponseWriter, r *http.Request) {
 	if connection == nil {
 		return
 	}
-	defer func() { _ = connection.Close() }() // Nobody reads what is left.
+	defer func() { _ = connection.Close() }() // Whoever forwarded has gone.
 	failures := map[string]httpstream.Stream{}
 	for {
 		select {
