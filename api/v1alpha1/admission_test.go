@@ -82,6 +82,13 @@ func TestSchemaOnCreate(t *testing.T) {
 		{"source ConfigMapRef without a reference", `{keys: {source: ConfigMapRef}}`, "configMapRef must be set with source ConfigMapRef"},
 		{"source JWKS with a URI beside the set", `{keys: {source: JWKS, jwks: {keys: []}, jwksURI: "https://app.example.com/jwks"}}`, "jwksURI must be set with source JWKSURI, and only then"},
 		{"managed keys beside a Secret", `{keys: {source: SecretRef, secretRef: {name: keys, key: jwks.json}, managed: {}}}`, "managed may be set with source Managed only"},
+		{"binding", `{binding: {}}`, ""},
+		{"binding with other names", `{binding: {secretName: oauth.1, entries: {issuer: ISSUER_URL, ca.crt: .authorities, client-id: a..b}}}`, ""},
+		{"binding in a Secret that cannot be", `{binding: {secretName: OAuth}}`, "spec.binding.secretName"},
+		{"entry without a name", `{binding: {entries: {issuer: ""}}}`, "spec.binding.entries.issuer"},
+		{"entry named as a folder", `{binding: {entries: {issuer: ..}}}`, "spec.binding.entries.issuer"},
+		{"entry named as the kubelet's link", `{binding: {entries: {issuer: ..data}}}`, "spec.binding.entries.issuer"},
+		{"entry named as a path", `{binding: {entries: {issuer: a/b}}}`, "spec.binding.entries.issuer"},
 		{"key set that is a string", `{keys: {source: JWKS, jwks: "{}"}}`, "spec.keys.jwks"},
 	}
 	for _, test := range tests {
