@@ -310,7 +310,8 @@ func TestABindingIsPutRight(t *testing.T) {
 	}
 }
 
-// A former Secret goes, whatever the status remembers of it.
+// A former Secret goes, whatever the status remembers of it; what else was made for
+// the application stays, such as the Secret of a certificate that it has no more.
 func TestFormerBindingsGo(t *testing.T) {
 	t.Parallel()
 	for _, loses := range []bool{false, true} {
@@ -319,6 +320,10 @@ func TestFormerBindingsGo(t *testing.T) {
 			w, _ := openBindery(t)
 			w.create(t, "planner", merge(t, dpopSpec, `binding: {}`))
 			w.walk(t, "planner")
+			kept := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "planner-mtls", Labels: w.secret(t, "planner-binding").Labels}}
+			if err := w.kube.Create(t.Context(), kept); err != nil {
+				t.Fatal(err)
+			}
 			rebind := func(binding *v1alpha1.Binding) {
 				if loses {
 					w.loseStatus(t, "planner")
@@ -334,8 +339,10 @@ func TestFormerBindingsGo(t *testing.T) {
 			if status := w.get(t, "planner").Status.Binding; w.readBinding(t, "oauth") != nil || status != nil {
 				t.Errorf("after the end, the status has %v", status)
 			}
-			if w.readBinding(t, "planner-keys") == nil {
-				t.Error("the key went as well")
+			for _, name := range []string{"planner-keys", "planner-mtls"} {
+				if w.readBinding(t, name) == nil {
+					t.Errorf("%s went as well", name)
+				}
 			}
 			requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionBindingReady, metav1.ConditionTrue, v1alpha1.ReasonNotNeeded)
 		})
@@ -346,13 +353,11 @@ func TestFormerBindingsGo(t *testing.T) {
 func TestABindingTakesNobodysSecret(t *testing.T) {
 	t.Parallel()
 	w, _ := openBindery(t)
-	theirs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "theirs"}, Data: map[string][]byte{"token": []byte("secret")}}
-	if err := w.kube.Create(t.Context(), theirs); err != nil {
-		t.Fatal(err)
-	}
+	theirs := w.createSecret(t, "theirs", corev1.SecretTypeOpaque)
+	w.createSecret(t, "their-binding", "servicebinding.io/oauth2")
 	w.create(t, "planner", dpopSpec)
 	w.walk(t, "planner")
-	for _, name := range []string{"theirs", "planner-keys", "planner-next-key"} {
+	for _, name := range []string{"theirs", "their-binding", "planner-keys", "planner-next-key"} {
 		before := w.readBinding(t, name)
 		w.change(t, "planner", func(a *v1alpha1.FAPIApplication) { a.Spec.Binding = &v1alpha1.Binding{SecretName: name} })
 		w.walk(t, "planner")
@@ -367,6 +372,57 @@ func TestABindingTakesNobodysSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.change(t, "planner", func(a *v1alpha1.FAPIApplication) { a.Spec.Binding = &v1alpha1.Binding{SecretName: "theirs"} })
+	w.walk(t, "planner")
+	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+}
+
+func (b *bank) createSecret(t *testing.T, name string, kind corev1.SecretType) *corev1.Secret {
+	t.Helper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: name}, Type: kind, Data: map[string][]byte{"token": []byte("secret")}}
+	if err := b.kube.Create(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
+// Nor does a certificate take the Secret of a binding: cert-manager would write into it.
+func TestACertificateDoesNotTakeABindingsSecret(t *testing.T) {
+	t.Parallel()
+	w, _ := openBindery(t)
+	w.create(t, "planner", merge(t, dpopSpec, `binding: {secretName: shared}`))
+	w.walk(t, "planner")
+	w.change(t, "planner", func(a *v1alpha1.FAPIApplication) {
+		a.Spec.MutualTLS = &v1alpha1.MutualTLS{Certificate: v1alpha1.ClientCertificate{IssuerRef: v1alpha1.IssuerReference{Name: "client-ca"}, SecretName: "shared"}}
+	})
+	w.walk(t, "planner")
+	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionCertificateReady, metav1.ConditionFalse, v1alpha1.ReasonOwnedByAnother)
+}
+
+// The status names no Secret that is gone and could not be made again.
+func TestABindingThatIsGoneIsNotInTheStatus(t *testing.T) {
+	t.Parallel()
+	w, _ := openBindery(t)
+	w.create(t, "planner", merge(t, dpopSpec, `binding: {}`))
+	w.walk(t, "planner")
+	if err := w.kube.Delete(t.Context(), w.secret(t, "planner-binding")); err != nil {
+		t.Fatal(err)
+	}
+	w.kubeFault = func(verb string, _ client.Object, _ string, do func() error) error {
+		if verb == "create" {
+			return errBroken
+		}
+		return do()
+	}
+	if _, err := w.reconcile(t, "planner"); err == nil {
+		t.Error("it is not tried again")
+	}
+	gone := w.get(t, "planner")
+	requireCondition(t, gone, v1alpha1.ConditionBindingReady, metav1.ConditionUnknown, v1alpha1.ReasonPending)
+	requireCondition(t, gone, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPending)
+	if gone.Status.Binding != nil {
+		t.Errorf("status.binding is %v", gone.Status.Binding)
+	}
+	w.kubeFault = nil
 	w.walk(t, "planner")
 	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
