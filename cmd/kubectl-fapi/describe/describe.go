@@ -23,7 +23,8 @@ const labelWidth = 20
 
 // conditionTypes in the order in which an application goes through them.
 var conditionTypes = []string{
-	v1alpha1.ConditionAccepted, v1alpha1.ConditionKeysReady, v1alpha1.ConditionCertificateReady, v1alpha1.ConditionRegistered, v1alpha1.ConditionReady,
+	v1alpha1.ConditionAccepted, v1alpha1.ConditionKeysReady, v1alpha1.ConditionCertificateReady, v1alpha1.ConditionRegistered,
+	v1alpha1.ConditionBindingReady, v1alpha1.ConditionReady,
 }
 
 // Write writes the application and its events as they are at a time.
@@ -35,6 +36,7 @@ func Write(out io.Writer, application *v1alpha1.FAPIApplication, events []corev1
 	text.keys(application.Status.Keys)
 	text.certificate(application.Status.Certificate)
 	text.registration(application.Status.Registration)
+	text.binding(application.Status.Binding)
 	text.events(events)
 	_, err := io.WriteString(out, text.String())
 	return err
@@ -208,6 +210,14 @@ func (p *page) registration(registration *v1alpha1.RegistrationStatus) {
 	p.row("  Revision", fmt.Sprint(registration.Revision))
 	p.row("  Last changed", p.since(registration.LastRegistered))
 	p.row("  Digest", registration.ContentHash)
+}
+
+func (p *page) binding(binding *v1alpha1.BindingStatus) {
+	if binding == nil {
+		return
+	}
+	p.heading("Binding")
+	p.row("  Secret", binding.Name)
 }
 
 // events are written in their order in time, the last ones last.

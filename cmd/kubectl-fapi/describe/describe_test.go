@@ -60,8 +60,9 @@ func waiting() *v1alpha1.FAPIApplication {
 		},
 		Certificate:  &v1alpha1.CertificateStatus{SecretName: "budget-mtls", NotAfter: &notAfter, SerialNumber: "0a", Thumbprint: "x5t"},
 		Registration: &v1alpha1.RegistrationStatus{Issuer: "https://auth.bank.example", Revision: 7, LastRegistered: &registered, ContentHash: strings.Repeat("a", 64)},
+		Binding:      &v1alpha1.BindingStatus{Name: "budget-binding"},
 		Conditions: []metav1.Condition{
-			condition("Registered", "True", "Registered", ""), condition("Accepted", "True", "Accepted", ""),
+			condition("BindingReady", "True", "Bound", ""), condition("Registered", "True", "Registered", ""), condition("Accepted", "True", "Accepted", ""),
 			condition("CertificateReady", "False", "Issuing", "cert-manager is at work"), condition("Ready", "False", "Issuing", "cert-manager is at work"),
 			condition("Reconciling", "True", "Issuing", "cert-manager is at work"),
 		},
@@ -85,6 +86,7 @@ Conditions
   CertificateReady  False, Issuing, for 3m
                     cert-manager is at work
   Registered        True, Registered, for 3m
+  BindingReady      True, Bound, for 3m
   Ready             False, Issuing, for 3m
                     cert-manager is at work
 
@@ -120,6 +122,9 @@ Registration
   Revision          7
   Last changed      2026-11-28T11:00:00Z (60m ago)
   Digest            ` + strings.Repeat("a", 64) + `
+
+Binding
+  Secret            budget-binding
 
 Events
   60m ago           Normal Registered: revision 7
