@@ -24,7 +24,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if err := loadImages(); err != nil {
+	if err := loadImages(filepath.Join(root, "bin", "images"), "operator", "authserver", "application"); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		os.Exit(1)
 	}
@@ -33,14 +33,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// loadImages brings what `make images` made, and the tests' own, into the cluster.
-func loadImages() error {
+// loadImages brings what `make images` made in a folder, and the tests' own, into the
+// cluster.
+func loadImages(folder string, names ...string) error {
 	load := strings.Fields(os.Getenv(loadVariable))
 	if len(load) == 0 {
 		return fmt.Errorf("%s is not set: name the command that loads image archives into the cluster, such as `kind load image-archive`", loadVariable)
 	}
-	for _, name := range []string{"operator", "authserver", "application"} {
-		archive, err := filepath.Abs(filepath.Join(root, "bin", "images", name+".tar"))
+	for _, name := range names {
+		archive, err := filepath.Abs(filepath.Join(folder, name+".tar"))
 		if err != nil {
 			return err
 		}
