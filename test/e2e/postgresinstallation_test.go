@@ -32,6 +32,7 @@ func TestPostgreSQLInstallation(t *testing.T) {
 		load := startLoad(t, issuer, samples...)
 		load.withoutFailure(t, "renewal of every client certificate", func() { renew(t, samplesNamespace, clientCertificates(t)...) })
 		load.withoutFailure(t, "renewal of every certificate of the installation", func() { renew(t, namespace, certificates(t, namespace)...) })
+		load.withoutFailure(t, "rotation of every managed key", func() { rotateKeys(t) })
 		load.withoutFailure(t, "rolling restart of the server", func() { restart(t, authserverDeployment) })
 		load.withoutFailure(t, "rolling restart of the operator", func() { restart(t, operatorDeployment) })
 		load.withoutFailure(t, "upgrade", func() { upgrade(t, values+"operator: {resync: 5m}\n", "--set=config.session.lifetime=4h") })
@@ -67,6 +68,23 @@ func certificates(t *testing.T, namespace string) []string {
 func clientCertificates(t *testing.T) []string {
 	t.Helper()
 	return slices.DeleteFunc(certificates(t, samplesNamespace), func(name string) bool { return name == "client-ca" })
+}
+
+// rotateKeys asks for another key for every client whose key the operator makes, and
+// waits until the Secrets show them. The pods go on with the keys that they have.
+func rotateKeys(t *testing.T) {
+	t.Helper()
+	const managed = `jsonpath={.items[?(@.spec.keys.source=="Managed")].metadata.name}`
+	names := strings.Fields(kubectl(t, "get", "fapiapplications", "--namespace", samplesNamespace, "-o", managed))
+	if len(names) == 0 {
+		t.Error("no sample has a managed key")
+	}
+	for _, name := range names {
+		kubectl(t, "annotate", "fapiapplication", name, "--namespace", samplesNamespace, "fapi-operator.io/rotate-key=under-load")
+	}
+	for _, name := range names {
+		await(t, samplesNamespace, "fapiapplication/"+name, "jsonpath={.status.keys.managed.rotateKey}=under-load")
+	}
 }
 
 // renew has cert-manager issue certificates anew, as `cmctl renew` does, and waits
