@@ -104,12 +104,7 @@ func (p *passage) isNotBoundTo(name string) {
 
 func (r *Reconciler) createBinding(ctx context.Context, p *passage, name string, data map[string][]byte) verdict {
 	p.isNotBoundTo(name)
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: p.application.Namespace, Name: name, Labels: labelsFor(p.application)},
-		Type:       bindingSecretType,
-		Data:       data,
-	}
-	err := controllerutil.SetControllerReference(p.application, secret, r.Kube.Scheme())
+	secret, err := r.newSecretFor(p.application, name, bindingSecretType, data)
 	if err == nil {
 		err = r.Kube.Create(ctx, secret, client.FieldOwner(FieldManager))
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -103,15 +102,9 @@ func certificateRefused(name string, err error) verdict {
 // claimCertificateSecret looks before cert-manager overwrites: it takes whatever
 // Secret the Certificate names.
 func (r *Reconciler) claimCertificateSecret(ctx context.Context, p *passage, name string) verdict {
-	secret := &corev1.Secret{}
-	err := r.Uncached.Get(ctx, client.ObjectKey{Namespace: p.application.Namespace, Name: name}, secret)
-	switch {
-	case apierrors.IsNotFound(err):
-		return verdict{}
-	case err != nil:
-		return unknown(fmt.Errorf("read Secret %s: %w", name, err))
-	case !isMadeFor(p.application, secret) || name == ManagedKeySecretName(p.application) || secret.Type == bindingSecretType:
+	secret, v := r.secretMadeFor(ctx, p.application, name)
+	if secret != nil && (name == ManagedKeySecretName(p.application) || secret.Type == bindingSecretType) {
 		return ownedByAnother("Secret", secret)
 	}
-	return verdict{}
+	return v
 }

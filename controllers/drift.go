@@ -3,13 +3,11 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
@@ -118,39 +116,20 @@ func (w *driftWatch) glance(ctx context.Context) (unchanged bool, err error) {
 
 // findBound lists the applications with a binding.
 func (r *Reconciler) findBound(ctx context.Context) ([]reconcile.Request, error) {
-	var applications v1alpha1.FAPIApplicationList
-	if err := r.Kube.List(ctx, &applications, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list the applications with a binding: %w", err)
-	}
-	var bound []reconcile.Request
-	for i := range applications.Items {
-		if application := &applications.Items[i]; application.Spec.Binding != nil && application.Spec.ServerClassName == r.ServerClassName {
-			bound = append(bound, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(application)})
-		}
-	}
-	return bound, nil
+	return r.who(ctx, func(application *v1alpha1.FAPIApplication) bool {
+		return application.Spec.Binding != nil && application.Spec.ServerClassName == r.ServerClassName
+	})
 }
 
 // findDrift lists the applications that take themselves for registered as the server
-// does not hold them, and counts the server's clients of this installation that no
-// application stands for.
+// does not hold them.
 func (r *Reconciler) findDrift(ctx context.Context) ([]reconcile.Request, error) {
-	var applications v1alpha1.FAPIApplicationList
-	if err := r.Kube.List(ctx, &applications, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list the applications: %w", err)
-	}
-	held := r.held.all()
-	var differing []reconcile.Request
-	for i := range applications.Items {
-		application := &applications.Items[i]
+	return r.who(ctx, func(application *v1alpha1.FAPIApplication) bool {
 		stated := application.Status.Registration
 		if application.Spec.ServerClassName != r.ServerClassName || stated == nil || !application.DeletionTimestamp.IsZero() {
-			continue
+			return false
 		}
-		found := held[application.Status.ClientID]
-		if found.Owner != r.owner(application) || found.ContentHash != stated.ContentHash || found.Revision != stated.Revision || found.issuer != stated.Issuer {
-			differing = append(differing, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(application)})
-		}
-	}
-	return differing, nil
+		found, _ := r.held.client(application.Status.ClientID)
+		return found.Owner != r.owner(application) || found.ContentHash != stated.ContentHash || found.Revision != stated.Revision || found.issuer != stated.Issuer
+	})
 }

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"maps"
 	"sync"
 
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
@@ -73,13 +72,6 @@ func (l *listing) isAt(revision int64) bool {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	return l.held != nil && l.revision == revision
-}
-
-// all gives every client that the server was last known to hold.
-func (l *listing) all() map[string]heldClient {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return maps.Clone(l.held)
 }
 
 // read lists the server anew, page by page. When a page fails, what was known stays.

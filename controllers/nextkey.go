@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
@@ -47,7 +46,7 @@ func (r *Reconciler) stageKey(ctx context.Context, p *passage, ring *keyring) er
 	if err != nil {
 		return err
 	}
-	secret, err := r.newKeySecret(p.application, NextKeySecretName(p.application), data)
+	secret, err := r.newSecretFor(p.application, NextKeySecretName(p.application), corev1.SecretTypeOpaque, data)
 	if err != nil {
 		return err
 	}
@@ -91,15 +90,6 @@ func generateKey(algorithm string) (*jose.SigningKey, error) {
 		return nil, fmt.Errorf("no key is made for algorithm %q", algorithm)
 	}
 	return jose.GenerateSigningKey(alg)
-}
-
-func (r *Reconciler) newKeySecret(application *v1alpha1.FAPIApplication, name string, data map[string][]byte) (*corev1.Secret, error) {
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: application.Namespace, Name: name, Labels: labelsFor(application)},
-		Type:       corev1.SecretTypeOpaque,
-		Data:       data,
-	}
-	return secret, controllerutil.SetControllerReference(application, secret, r.Kube.Scheme())
 }
 
 // discardUnfit removes next keys that are next no longer.

@@ -3,7 +3,9 @@ package controllers
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 )
@@ -19,6 +21,16 @@ func labelsFor(application *v1alpha1.FAPIApplication) map[string]string {
 func isMadeFor(application *v1alpha1.FAPIApplication, object metav1.Object) bool {
 	labels := object.GetLabels()
 	return labels[managedByLabel] == FieldManager && labels[applicationLabel] == application.Name
+}
+
+// newSecretFor is a Secret for the application, which goes with it.
+func (r *Reconciler) newSecretFor(application *v1alpha1.FAPIApplication, name string, kind corev1.SecretType, data map[string][]byte) (*corev1.Secret, error) {
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: application.Namespace, Name: name, Labels: labelsFor(application)},
+		Type:       kind,
+		Data:       data,
+	}
+	return secret, controllerutil.SetControllerReference(application, secret, r.Kube.Scheme())
 }
 
 func ownedByAnother(kind string, object metav1.Object) verdict {

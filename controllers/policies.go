@@ -47,14 +47,9 @@ func (r *Reconciler) whenPoliciesChange() handler.EventHandler {
 }
 
 func (r *Reconciler) judgeAllAgain(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	var applications v1alpha1.FAPIApplicationList
-	if err := r.Kube.List(ctx, &applications, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "list the applications that a policy may bound")
-		return
-	}
-	requests := make([]reconcile.Request, len(applications.Items))
-	for i := range applications.Items {
-		requests[i].NamespacedName = client.ObjectKeyFromObject(&applications.Items[i])
+	requests, err := r.who(ctx, anyApplication)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "find the applications that a policy may bound")
 	}
 	queueBehind(queue, requests)
 }

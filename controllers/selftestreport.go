@@ -6,12 +6,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 )
@@ -38,15 +36,11 @@ func (s *SelfTest) SetupWithManager(manager ctrl.Manager) error {
 	if s.Kube == nil || s.Uncached == nil || s.Name == "" || s.Path.Now == nil || s.Every <= 0 || s.Retry <= 0 {
 		return fmt.Errorf("the self-test is incomplete: it needs two Kubernetes clients, a name, a clock and two periods")
 	}
-	atOnce := source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-		queue.Add(reconcile.Request{NamespacedName: client.ObjectKey{Name: s.Name}})
-		return nil
-	})
 	return ctrl.NewControllerManagedBy(manager).
 		Named("selftest").
-		WatchesRawSource(atOnce).
+		WatchesRawSource(atOnce(reconcile.Request{NamespacedName: client.ObjectKey{Name: s.Name}})).
 		WithOptions(controller.Options{
-			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff),
+			RateLimiter: backOff(),
 		}).
 		Complete(s)
 }

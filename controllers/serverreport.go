@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 )
@@ -57,17 +55,13 @@ func (r *ServerReport) SetupWithManager(manager ctrl.Manager) error {
 		return fmt.Errorf("the report on the server is incomplete: it needs two Kubernetes clients, replicas, a name, a period and a clock")
 	}
 	request := reconcile.Request{NamespacedName: client.ObjectKey{Name: r.Name}}
-	atOnce := source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-		queue.Add(request)
-		return nil
-	})
 	changed := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request { return []reconcile.Request{request} })
 	return ctrl.NewControllerManagedBy(manager).
 		Named("fapiserver").
 		Watches(&discoveryv1.EndpointSlice{}, changed, builder.WithPredicates(predicate.NewPredicateFuncs(r.isOfTheService))).
-		WatchesRawSource(atOnce).
+		WatchesRawSource(atOnce(request)).
 		WithOptions(controller.Options{
-			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff),
+			RateLimiter: backOff(),
 		}).
 		Complete(r)
 }

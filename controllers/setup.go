@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -45,6 +46,19 @@ const (
 	longestBackOff  = time.Minute
 )
 
+// backOff is how long a reconciliation that failed is put off, longer each time.
+func backOff() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff)
+}
+
+// atOnce is a source that asks for one reconciliation when the controller starts.
+func atOnce(request reconcile.Request) source.Source {
+	return source.Func(func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		queue.Add(request)
+		return nil
+	})
+}
+
 // concurrentReconciles is how many applications are reconciled at a time; our own choice.
 const concurrentReconciles = 4
 
@@ -70,7 +84,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrentReconciles,
 			UsePriorityQueue:        new(true), // queueBehind
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff),
+			RateLimiter:             backOff(),
 		})
 	if r.Replicas != nil {
 		building.WatchesRawSource(source.Channel(r.Replicas.Grown(), handler.EnqueueRequestsFromMapFunc(r.whoIsNotServed)))
@@ -78,37 +92,44 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 	return building.Complete(r)
 }
 
-// whoIsNotServed lists the applications that wait for replicas.
-func (r *Reconciler) whoIsNotServed(ctx context.Context, _ client.Object) []reconcile.Request {
+// who lists the applications in the cache of which something is true.
+func (r *Reconciler) who(ctx context.Context, is func(*v1alpha1.FAPIApplication) bool, options ...client.ListOption) ([]reconcile.Request, error) {
 	var applications v1alpha1.FAPIApplicationList
-	if err := r.Kube.List(ctx, &applications, client.UnsafeDisableDeepCopy); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "list the applications that wait for replicas")
-		return nil
+	if err := r.Kube.List(ctx, &applications, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
+		return nil, fmt.Errorf("list the applications: %w", err)
 	}
 	var requests []reconcile.Request
 	for i := range applications.Items {
-		registered := meta.FindStatusCondition(applications.Items[i].Status.Conditions, v1alpha1.ConditionRegistered)
-		if registered != nil && registered.Reason == v1alpha1.ReasonNotServed {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&applications.Items[i])})
+		if application := &applications.Items[i]; is(application) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(application)})
 		}
 	}
-	return requests
+	return requests, nil
+}
+
+func anyApplication(*v1alpha1.FAPIApplication) bool { return true }
+
+// whoIsNotServed lists the applications that wait for replicas.
+func (r *Reconciler) whoIsNotServed(ctx context.Context, _ client.Object) []reconcile.Request {
+	waiting, err := r.who(ctx, func(application *v1alpha1.FAPIApplication) bool {
+		registered := meta.FindStatusCondition(application.Status.Conditions, v1alpha1.ConditionRegistered)
+		return registered != nil && registered.Reason == v1alpha1.ReasonNotServed
+	})
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "find the applications that wait for replicas")
+	}
+	return waiting
 }
 
 // whoNames maps an object to the applications of its namespace that name it.
 func (r *Reconciler) whoNames(kind string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
-		var applications v1alpha1.FAPIApplicationList
-		err := r.Kube.List(ctx, &applications, client.InNamespace(object.GetNamespace()), client.MatchingFields{referenceIndex: reference(kind, object.GetName())})
+		naming, err := r.who(ctx, anyApplication,
+			client.InNamespace(object.GetNamespace()), client.MatchingFields{referenceIndex: reference(kind, object.GetName())})
 		if err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "list the applications that name an object", "kind", kind)
-			return nil
+			ctrl.LoggerFrom(ctx).Error(err, "find the applications that name an object", "kind", kind)
 		}
-		requests := make([]reconcile.Request, len(applications.Items))
-		for i := range applications.Items {
-			requests[i].NamespacedName = client.ObjectKeyFromObject(&applications.Items[i])
-		}
-		return requests
+		return naming
 	})
 }
 

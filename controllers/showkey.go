@@ -99,7 +99,7 @@ func (r *Reconciler) keySecret(application *v1alpha1.FAPIApplication, ring *keyr
 	}
 	secret := ring.secret.DeepCopy()
 	if secret == nil {
-		if secret, err = r.newKeySecret(application, ManagedKeySecretName(application), map[string][]byte{}); err != nil {
+		if secret, err = r.newSecretFor(application, ManagedKeySecretName(application), corev1.SecretTypeOpaque, map[string][]byte{}); err != nil {
 			return nil, err
 		}
 	}
