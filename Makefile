@@ -6,7 +6,7 @@ TOOL := CGO_ENABLED=0 go tool -modfile=$(CURDIR)/hack/tools/go.mod
 
 .PHONY: help
 help: ## List what can be done
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the operator, the authorization server and the plug-in of kubectl into bin/
