@@ -8,16 +8,13 @@ import (
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
-	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
 
 // Counted at the API server and at the store, over several comparisons with the server.
 func TestSteadyStateWritesNothing(t *testing.T) {
 	t.Parallel()
-	b := openBranch(t, fapi.Limits{})
-	b.resync = time.Second
-	b.startOperator(t)
+	b := openComparingBank(t)
 	b.create(t, "planner", dpopSpec)
 	before := b.awaitReady(t, "planner")
 	revision := b.server.revision(t)
@@ -116,9 +113,7 @@ func TestFailedComparisonRegistersNothing(t *testing.T) {
 	for _, name := range []string{"401", "403", "404 of a proxy", "500", "connection cut"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := openBranch(t, fapi.Limits{})
-			b.resync = time.Second
-			b.startOperator(t)
+			b := openComparingBank(t)
 			b.create(t, "planner", dpopSpec)
 			before := b.awaitReady(t, "planner")
 			b.server.faults.set(serverFaults[name])
@@ -144,9 +139,7 @@ func TestAbsenceIsProvenBeforeAClientIsRegisteredAgain(t *testing.T) {
 	for _, name := range []string{"401", "403", "404 of a proxy", "500", "connection cut"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := openBranch(t, fapi.Limits{})
-			b.resync = time.Second
-			b.startOperator(t)
+			b := openComparingBank(t)
 			b.create(t, "planner", dpopSpec)
 			b.awaitReady(t, "planner")
 			b.server.faults.set(onClients(serverFaults[name]))
@@ -166,9 +159,7 @@ func TestAbsenceIsProvenBeforeAClientIsRegisteredAgain(t *testing.T) {
 
 func TestRegistrationThatVanishedIsMadeAgain(t *testing.T) {
 	t.Parallel()
-	b := openBranch(t, fapi.Limits{})
-	b.resync = time.Second
-	b.startOperator(t)
+	b := openComparingBank(t)
 	b.create(t, "planner", dpopSpec)
 	b.awaitReady(t, "planner")
 	clientID := b.namespace + ".planner"
@@ -183,9 +174,7 @@ func TestRegistrationThatVanishedIsMadeAgain(t *testing.T) {
 
 func TestRegistrationThatDriftedIsPutRight(t *testing.T) {
 	t.Parallel()
-	b := openBranch(t, fapi.Limits{})
-	b.resync = time.Second
-	b.startOperator(t)
+	b := openComparingBank(t)
 	b.create(t, "planner", dpopSpec)
 	b.awaitReady(t, "planner")
 	record, err := b.server.client(t, b.namespace+".planner")

@@ -67,6 +67,16 @@ func openBank(t *testing.T) *bank {
 	return b
 }
 
+// openComparingBank is a bank whose operator compares everything with the server
+// every second.
+func openComparingBank(t *testing.T) *bank {
+	t.Helper()
+	b := openBranch(t, fapi.Limits{})
+	b.resync = time.Second
+	b.startOperator(t)
+	return b
+}
+
 // openBranch is a bank whose operator is not running yet.
 func openBranch(t *testing.T, limits fapi.Limits) *bank {
 	t.Helper()
