@@ -40,6 +40,10 @@ type connection struct {
 	// handles are the private keys that have been found, by CKA_ID: they last as long
 	// as the login does.
 	handles sync.Map
+	// objects is locked for writing while a key is made or destroyed, and for reading
+	// while keys are looked for: SoftHSM fails where both happen at once. Signing
+	// with a key that has been found does not wait.
+	objects sync.RWMutex
 }
 
 // session is what one call at a time has.

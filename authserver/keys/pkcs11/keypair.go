@@ -86,7 +86,9 @@ func (s session) generate(kind *keyType, id []byte, label string) (crypto.Public
 		pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false),
 		pkcs11.NewAttribute(pkcs11.CKA_UNWRAP, false),
 		pkcs11.NewAttribute(pkcs11.CKA_DERIVE, false))
+	s.objects.Lock()
 	made, _, err := s.module.GenerateKeyPair(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(kind.generation, nil)}, public, private)
+	s.objects.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +135,8 @@ func (s session) only(class uint, id []byte) (pkcs11.ObjectHandle, error) {
 func (s session) find(attributes ...*pkcs11.Attribute) (found []pkcs11.ObjectHandle, err error) {
 	const batch = 100 // Our own choice.
 	attributes = append(attributes, pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true))
+	s.objects.RLock()
+	defer s.objects.RUnlock()
 	if err := s.module.FindObjectsInit(s.handle, attributes); err != nil {
 		return nil, err
 	}
@@ -155,12 +159,18 @@ func (s session) destroy(id []byte) error {
 			return err
 		}
 		for _, handle := range found {
-			if err := s.module.DestroyObject(s.handle, handle); err != nil && !isGone(err) {
+			if err := s.destroyObject(handle); err != nil && !isGone(err) {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (s session) destroyObject(handle pkcs11.ObjectHandle) error {
+	s.objects.Lock()
+	defer s.objects.Unlock()
+	return s.module.DestroyObject(s.handle, handle)
 }
 
 // isGone tells whether a handle's object is no longer there: another process may have destroyed it.

@@ -111,18 +111,21 @@ func (t *token) Make(_ context.Context, alg jose.SignatureAlgorithm, label strin
 	if !known {
 		return "", nil, jose.ErrAlgorithm
 	}
-	id := make([]byte, keyIDBytes)
-	_, _ = rand.Read(id) // crypto/rand.Read never fails; it ends the process instead.
-	made := &signer{token: t, id: id, keyType: kind}
+	made := &signer{token: t, keyType: kind}
 	err := t.use(func(s session) (err error) {
-		made.public, err = s.generate(kind, id, t.labelPrefix()+label)
+		// A second attempt finds nothing of the first under its identifier.
+		made.id = make([]byte, keyIDBytes)
+		_, _ = rand.Read(made.id) // crypto/rand.Read never fails; it ends the process instead.
+		made.public, err = s.generate(kind, made.id, t.labelPrefix()+label)
+		if err != nil {
+			_ = s.destroy(made.id) // What there may be of it is nobody's.
+		}
 		return err
 	})
 	if err != nil {
-		_ = t.use(func(s session) error { return s.destroy(id) }) // What there may be of it is nobody's.
 		return "", nil, t.failed("make a key for "+string(alg), err)
 	}
-	return hex.EncodeToString(id), made, nil
+	return hex.EncodeToString(made.id), made, nil
 }
 
 // Find implements keys.Custodian.
@@ -187,7 +190,7 @@ func (t *token) failed(do string, err error) error {
 	return fmt.Errorf("PKCS #11 token %q: %s: %w", t.settings.TokenLabel, do, err)
 }
 
-// use lends a session, and once more on a new connection where the token was lost.
+// use lends a session, and once more where the token was lost, or may have been.
 func (t *token) use(do func(session) error) error {
 	lost, err := t.tryUse(do)
 	if !isLost(err) {
@@ -211,8 +214,9 @@ func (t *token) tryUse(do func(session) error) (*connection, error) {
 }
 
 // reconnect makes a new connection in the place of the lost one, unless another
-// call has done it, or has failed just now. The module begins anew, since many
-// modules find their device again only so.
+// call has failed to just now, or it is as good as new: a token may also fail for a
+// moment, as SoftHSM does while another process makes a key. The module
+// begins anew, since many modules find their device again only so.
 func (t *token) reconnect(lost *connection, cause error) error {
 	t.using.Lock()
 	defer t.using.Unlock()
@@ -223,6 +227,9 @@ func (t *token) reconnect(lost *connection, cause error) error {
 		return nil
 	}
 	if time.Since(t.attemptedAt) < reconnectInterval {
+		if t.connection != nil {
+			return nil
+		}
 		return errors.Join(cause, t.fault)
 	}
 	t.connection, t.attemptedAt = nil, time.Now()
