@@ -25,10 +25,15 @@ func (r *Reconciler) tell(p *passage) {
 	}
 }
 
-// isNews leaves out what only waits, and what was never needed.
+// isNews leaves out what only waits, what was never needed, and the steps that go
+// well on the way to the registration: thousands of applications that are applied at
+// once make one event each.
 func isNews(before, after *metav1.Condition) bool {
-	if after == nil || after.Status == metav1.ConditionUnknown || after.Reason == v1alpha1.ReasonNotNeeded {
+	switch {
+	case after == nil || after.Status == metav1.ConditionUnknown || after.Reason == v1alpha1.ReasonNotNeeded:
 		return false
+	case after.Status == metav1.ConditionTrue && after.Type != v1alpha1.ConditionRegistered:
+		return before != nil && before.Status == metav1.ConditionFalse
 	}
 	return before == nil || before.Status != after.Status || before.Reason != after.Reason
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,29 +169,43 @@ func TestSamplesBecomeReadyAndKubectlCanWait(t *testing.T) {
 	}
 }
 
-func TestEventsTellEachStepOnce(t *testing.T) {
+func TestEventsTellTheRegistrationAndWhatWasMended(t *testing.T) {
 	t.Parallel()
 	b := openBank(t)
 	b.create(t, "planner", dpopSpec)
-	b.awaitReady(t, "planner")
-	for _, reason := range []string{v1alpha1.ReasonAccepted, v1alpha1.ReasonKeysResolved, v1alpha1.ReasonRegistered} {
-		b.awaitEvent(t, "planner", reason)
+	b.create(t, "waiting", strings.Replace(dpopSpec, "{source: Managed}", "{source: SecretRef, secretRef: {name: keys, key: jwks}}", 1))
+	b.awaitEvent(t, "waiting", v1alpha1.ReasonReferenceNotFound)
+	b.change(t, "waiting", func(a *v1alpha1.FAPIApplication) { a.Spec.Keys = &v1alpha1.Keys{Source: v1alpha1.KeySourceManaged} })
+	b.awaitEvent(t, "waiting", v1alpha1.ReasonKeysResolved)
+	b.awaitEvent(t, "waiting", v1alpha1.ReasonRegistered)
+	b.awaitEvent(t, "planner", v1alpha1.ReasonRegistered)
+	if told := b.eventsOf(t, "planner"); len(told) != 1 {
+		t.Errorf("an application without trouble has the events %q", told)
 	}
+}
+
+// eventsOf lists the reasons of an application's events.
+func (b *bank) eventsOf(t *testing.T, name string) (reasons []string) {
+	t.Helper()
+	var events eventsv1.EventList
+	if err := b.kube.List(t.Context(), &events, client.InNamespace(b.namespace)); err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range events.Items {
+		if event.Regarding.Name == name {
+			reasons = append(reasons, event.Reason)
+		}
+	}
+	return reasons
 }
 
 func (b *bank) awaitEvent(t *testing.T, name, reason string) {
 	t.Helper()
-	b.eventually(t, "event "+reason+" of "+name, func(ctx context.Context) error {
-		var events eventsv1.EventList
-		if err := b.kube.List(ctx, &events, client.InNamespace(b.namespace)); err != nil {
-			return err
+	b.eventually(t, "event "+reason+" of "+name, func(context.Context) error {
+		if told := b.eventsOf(t, name); !slices.Contains(told, reason) {
+			return fmt.Errorf("its events are %q", told)
 		}
-		for _, event := range events.Items {
-			if event.Regarding.Name == name && event.Reason == reason {
-				return nil
-			}
-		}
-		return fmt.Errorf("%d other events", len(events.Items))
+		return nil
 	})
 }
 
