@@ -33,6 +33,10 @@ test: prerequisites controlplane interop ## Run every test, with the race detect
 test-faults: prerequisites ## Kill the server hundreds of times under load (KILLS of each kind), and count what is lost: nothing
 	@CGO_ENABLED=0 FAULTS_KILLS=$(or $(KILLS),200) go test -count=1 -v -timeout 60m ./test/faults
 
+.PHONY: test-scale
+test-scale: controlplane ## Keep 10,000 applications (APPLICATIONS), and measure what that costs
+	@CGO_ENABLED=0 SCALE_APPLICATIONS=$(or $(APPLICATIONS),10000) go test -count=1 -v -timeout 60m ./test/scale
+
 .PHONY: test-e2e
 test-e2e: ## Install the chart on a real cluster and use it: KUBECONFIG and E2E_LOAD_IMAGES, or ../shared/cluster
 	@hack/e2e
