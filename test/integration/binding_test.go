@@ -450,59 +450,13 @@ func TestABindingWaitsForAFileOfAuthorities(t *testing.T) {
 	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
 
-// breaker has one call of an operator fail, to the API server or to the
-// authorization server.
-type breaker struct {
-	at, calls int
-}
-
-var errBroken = errors.New("the call failed")
-
-func (b *breaker) around(do func() error) error {
-	if b.calls++; b.calls == b.at {
-		return errBroken
-	}
-	return do()
-}
-
-// brittleRegistrar is the real one in a breaker's hands.
-type brittleRegistrar struct {
-	controllers.Registrar
-	breaker *breaker
-}
-
-func (r brittleRegistrar) Register(ctx context.Context, clientID string, request registration.Request) (record registration.Record, err error) {
-	err = r.breaker.around(func() error {
-		record, err = r.Registrar.Register(ctx, clientID, request)
-		return err
-	})
-	return record, err
-}
-
-func (r brittleRegistrar) Client(ctx context.Context, clientID string) (record registration.Record, err error) {
-	err = r.breaker.around(func() error {
-		record, err = r.Registrar.Client(ctx, clientID)
-		return err
-	})
-	return record, err
-}
-
-func (r brittleRegistrar) Server(ctx context.Context) (told registration.Replica, err error) {
-	err = r.breaker.around(func() error {
-		told, err = r.Registrar.Server(ctx)
-		return err
-	})
-	return told, err
-}
-
 // Whichever call fails, when a binding is made, gets another name, or ends, nobody
 // is told that it is there when it is not, and the next walks make it so.
 func TestABindingIsTrueWhicheverCallFails(t *testing.T) {
 	t.Parallel()
 	w, _ := openBindery(t)
 	b := &breaker{}
-	w.kubeFault = func(_ string, _ client.Object, _ string, do func() error) error { return b.around(do) }
-	w.reconciler.Registrar = brittleRegistrar{w.reconciler.Registrar, b}
+	b.place(w)
 	failed := 0
 	for at := 1; ; at++ {
 		name, before := fmt.Sprintf("planner-%d", at), failed
