@@ -23,14 +23,14 @@ func TestMain(m *testing.M) {
 	os.Exit(runIn(m))
 }
 
-// runIn gives the tests a folder for the program that they share.
+// runIn gives the tests a folder for the programs that they share.
 func runIn(m *testing.M) int {
 	folder, err := os.MkdirTemp("", "integration-")
 	if err != nil {
 		panic(err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	pluginFolder = folder
+	programFolder = folder
 	return testenv.Main(m, testenv.Config{
 		CRDs:              []string{filepath.Join(root, "config", "crd", "bases")},
 		ControllerManager: true,

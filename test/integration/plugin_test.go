@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,29 +21,12 @@ import (
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
 
-// pluginFolder holds the program that buildPlugin makes for all tests.
-var pluginFolder string
-
-var buildPlugin = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(pluginFolder, "kubectl-fapi")
-	build := exec.Command("go", "build", "-o", path, "./cmd/kubectl-fapi")
-	build.Dir = root
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", errors.New(string(output))
-	}
-	return path, nil
-})
-
 // plugin runs kubectl fapi for the bank's namespace, and gives its exit code and
 // what it wrote.
 func (b *bank) plugin(t *testing.T, arguments ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	program, err := buildPlugin()
-	if err != nil {
-		t.Fatalf("build the plug-in: %v", err)
-	}
-	command := exec.CommandContext(t.Context(), program, append(arguments, "--namespace", b.namespace)...)
-	command.Env = append(command.Environ(), "KUBECONFIG="+b.Kubeconfig, "HOME="+pluginFolder)
+	command := exec.CommandContext(t.Context(), built(t, buildPlugin), append(arguments, "--namespace", b.namespace)...)
+	command.Env = append(command.Environ(), "KUBECONFIG="+b.Kubeconfig, "HOME="+programFolder)
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	var exit *exec.ExitError

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -66,7 +68,7 @@ func (b *bank) flags(t *testing.T, more ...string) []string {
 
 func TestOperatorProgramSaysWhichFlagsAreMissing(t *testing.T) {
 	t.Parallel()
-	output, err := exec.CommandContext(t.Context(), buildOperator(t)).CombinedOutput()
+	output, err := exec.CommandContext(t.Context(), built(t, buildOperator)).CombinedOutput()
 	if err == nil || !strings.Contains(string(output), "--registrar-url is missing") || strings.Contains(string(output), "goroutine") {
 		t.Errorf("%v: %s", err, output)
 	}
@@ -74,7 +76,7 @@ func TestOperatorProgramSaysWhichFlagsAreMissing(t *testing.T) {
 
 func (b *bank) startProgram(t *testing.T, flags ...string) *exec.Cmd {
 	t.Helper()
-	program := exec.CommandContext(context.Background(), buildOperator(t), flags...)
+	program := exec.CommandContext(context.Background(), built(t, buildOperator), flags...)
 	program.Env = append(program.Environ(), "KUBECONFIG="+b.Kubeconfig)
 	program.Stderr = &bytes.Buffer{}
 	if err := program.Start(); err != nil {
@@ -84,13 +86,31 @@ func (b *bank) startProgram(t *testing.T, flags ...string) *exec.Cmd {
 	return program
 }
 
-func buildOperator(t *testing.T) string {
+// programFolder holds the programs that are built for all tests.
+var programFolder string
+
+var (
+	buildOperator = sync.OnceValues(func() (string, error) { return build("operator", ".") })
+	buildPlugin   = sync.OnceValues(func() (string, error) { return build("kubectl-fapi", "./cmd/kubectl-fapi") })
+)
+
+// build compiles a program that ships, as it ships: without cgo.
+func build(name, folder string) (string, error) {
+	path := filepath.Join(programFolder, name)
+	compile := exec.Command("go", "build", "-o", path, folder)
+	compile.Dir, compile.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := compile.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", name, err, output)
+	}
+	return path, nil
+}
+
+// built is a program's path.
+func built(t *testing.T, program func() (string, error)) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "operator")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
-	build.Dir = root
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the operator: %v\n%s", err, output)
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
