@@ -25,7 +25,7 @@ images: ## Make both programs' images for amd64 and arm64, as archives in bin/im
 .PHONY: test
 test: prerequisites controlplane interop ## Run every test, with the race detector
 	CGO_ENABLED=0 go test ./authserver/keys/pkcs11
-	CGO_ENABLED=1 go test -race -tags pkcs11 -timeout 20m ./...
+	CGO_ENABLED=1 go test -race -tags pkcs11 -timeout 20m -parallel 8 ./... # Most tests wait for other processes.
 	CGO_ENABLED=0 go -C hack/image test -timeout 20m .
 	CGO_ENABLED=0 go -C hack/chart test ./...
 
