@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -201,4 +202,27 @@ type warnings struct{ texts []string }
 
 func (w *warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _, text string) {
 	w.texts = append(w.texts, "Warning: "+text)
+}
+
+// Policies and applications are known from a watch: admission asks nobody, so that
+// it gives no slower answers when there is more of them.
+func TestAdmissionMakesNoRequest(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	b.awaitReady(t, "planner")
+	b.awaitEvent(t, "planner", v1alpha1.ReasonRegistered) // The last that the operator says.
+	before := b.requests.Load()
+	for i := range 20 {
+		if err := b.kube.Create(t.Context(), b.application(fmt.Sprintf("app-%d", i), dpopSpec), client.DryRunAll); err != nil {
+			t.Fatal(err)
+		}
+		refused := b.application("refused", `{grantTypes: [password], clientAuthentication: {method: none}}`)
+		if err := b.kube.Create(t.Context(), refused, client.DryRunAll); !apierrors.IsInvalid(err) {
+			t.Fatalf("not refused: %v", err)
+		}
+	}
+	if made := b.requests.Load() - before; made != 0 {
+		t.Errorf("40 manifests were judged with %d requests to the API server", made)
+	}
 }

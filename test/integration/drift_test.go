@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 )
 
@@ -192,4 +194,52 @@ func TestRegistrationThatDriftedIsPutRight(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// The listing has more pages than one, and the clients of others are in the way.
+func TestAClientAmongAThousandIsFoundWhenItIsGoneAndWhenItShallGo(t *testing.T) {
+	t.Parallel()
+	const others = 1100 // Three pages.
+	b := openBranch(t, fapi.Limits{})
+	b.resync = time.Second
+	for i := range others {
+		b.putOthersClient(t, fmt.Sprintf("a-team.app-%d", i)) // Before ours, in the order of the listing.
+	}
+	b.startOperator(t)
+	applications := b.createReady(t, 2)
+	if lists := b.server.faults.lists(); lists < 3 {
+		t.Errorf("the server was listed in %d pages, want 3 at least", lists)
+	}
+
+	stays, goes := applications[0], applications[1]
+	if err := b.server.store.DeleteClient(t.Context(), stays.Status.ClientID, ownerOf(b.namespace, stays.Name), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually(t, "the client on the last page is registered again", func(context.Context) error {
+		_, err := b.server.client(t, stays.Status.ClientID)
+		return err
+	})
+	if err := b.kube.Delete(t.Context(), goes); err != nil {
+		t.Fatal(err)
+	}
+	b.awaitGone(t, goes.Name)
+	held, err := b.server.store.ListClients(t.Context(), "", 2*others)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(held) != others+1 || held[others].Metadata.ClientID != stays.Status.ClientID {
+		t.Errorf("the server holds %d clients, want those of others and %s", len(held), stays.Status.ClientID)
+	}
+}
+
+// putOthersClient has the server hold a client of another installation.
+func (b *bank) putOthersClient(t *testing.T, clientID string) {
+	t.Helper()
+	_, _, err := b.server.store.PutClient(t.Context(), store.ClientWrite{
+		Owner: registration.Owner{Installation: "another", Namespace: "team", Name: clientID}, Generation: 1,
+		Metadata: registration.Metadata{ClientID: clientID, RedirectURIs: []string{"https://app.example.com/callback"}}, Now: time.Now(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

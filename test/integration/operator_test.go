@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +59,8 @@ type bank struct {
 	webhookCA   []byte
 	webhookDir  string
 	stop        func()
+	// requests counts those of the operator to the API server.
+	requests atomic.Int64
 }
 
 // openBank starts a server and an operator with its webhook for a new namespace.
@@ -181,7 +185,19 @@ func (b *bank) asOperator(t *testing.T) *rest.Config {
 	}
 	config := rest.CopyConfig(b.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: user}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counting{next, &b.requests} })
 	return config
+}
+
+// counting counts the requests that pass.
+type counting struct {
+	http.RoundTripper
+	requests *atomic.Int64
+}
+
+func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.requests.Add(1)
+	return c.RoundTripper.RoundTrip(r)
 }
 
 func (b *bank) newReconciler(t *testing.T, manager ctrl.Manager) *controllers.Reconciler {
