@@ -24,8 +24,11 @@ func (r *Reconciler) register(ctx context.Context, p *passage) verdict {
 	if errors.Is(err, errDrifted) {
 		record, err = r.put(ctx, p, metadata)
 	}
+	if owned, is := errors.AsType[*registration.OwnedByAnotherError](err); is && p.mayAdopt(owned.Owner) {
+		record, err = r.adopt(ctx, p, metadata, owned.Owner)
+	}
 	if err != nil {
-		return notRegistered(err)
+		return p.notRegistered(err)
 	}
 	p.confirmed(record)
 	if err := r.serve(ctx, p); err != nil {
@@ -70,7 +73,10 @@ func (r *Reconciler) read(ctx context.Context, p *passage, wanted string) (regis
 }
 
 func (r *Reconciler) put(ctx context.Context, p *passage, metadata registration.Metadata) (registration.Record, error) {
-	request := registration.Request{Owner: p.owner, Generation: p.application.Generation, Metadata: metadata}
+	return r.write(ctx, p, registration.Request{Owner: p.owner, Generation: p.application.Generation, Metadata: metadata})
+}
+
+func (r *Reconciler) write(ctx context.Context, p *passage, request registration.Request) (registration.Record, error) {
 	record, err := r.Registrar.Register(ctx, p.clientID, request)
 	countCall("register", err)
 	if err == nil {
@@ -108,14 +114,14 @@ func notServed(revision int64, err error) verdict {
 }
 
 // notRegistered: a refusal and another owner are final; everything else is tried again.
-func notRegistered(err error) verdict {
+func (p *passage) notRegistered(err error) verdict {
 	var rejected *registration.RejectedError
 	var owned *registration.OwnedByAnotherError
 	switch {
 	case errors.As(err, &rejected):
 		return fails(v1alpha1.ReasonRejectedByServer, listFindings(clientmetadata.Locate(rejected.Violations)))
 	case errors.As(err, &owned):
-		return fails(v1alpha1.ReasonOwnedByAnother, fmt.Sprintf("The client identifier is registered for %s (installation/namespace/name) and is left untouched; choose another clientID, or remove the other registration.", owned.Owner))
+		return fails(v1alpha1.ReasonOwnedByAnother, p.notOurs(owned.Owner))
 	}
 	v := fails(v1alpha1.ReasonServerUnavailable, "The authorization server did not confirm the registration; it is tried again: "+lasting(err))
 	v.retry = err

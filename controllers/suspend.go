@@ -31,7 +31,7 @@ func (r *Reconciler) suspendHeld(ctx context.Context, p *passage) error {
 	held.Metadata.Suspended = new(true)
 	record, err := r.put(ctx, p, held.Metadata)
 	if err != nil {
-		return notRegistered(fmt.Errorf("suspend the client: %w", err)).retry
+		return p.notRegistered(fmt.Errorf("suspend the client: %w", err)).retry
 	}
 	p.confirmed(record)
 	return nil

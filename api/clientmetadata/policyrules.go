@@ -124,6 +124,14 @@ func mayHaveForeignID(application *v1alpha1.FAPIApplication, policies []v1alpha1
 	})
 }
 
+// MayAdopt tells whether a policy allows the namespace's applications to take over
+// the owner's clients.
+func MayAdopt(owner registration.Owner, policies []v1alpha1.FAPIPolicy) bool {
+	return slices.ContainsFunc(policies, func(policy v1alpha1.FAPIPolicy) bool {
+		return matchesAny(policy.Spec.AdoptableOwners, owner.String())
+	})
+}
+
 // matchesAny compares with patterns whose syntax the CRD's schema holds to names and
 // *; the one error of path.Match is another syntax, which matches nothing.
 func matchesAny(patterns []string, name string) bool {

@@ -8,4 +8,8 @@ const (
 	// somebody else may have: the key leaves the registration at once, and with it
 	// every token and grant of the client.
 	RevokeKeyAnnotation = "fapi-operator.io/revoke-key"
+
+	// AdoptFromAnnotation on an application names the owner, as installation/namespace/name,
+	// whose client it takes over, with the client's grants and tokens. A FAPIPolicy has to list that owner.
+	AdoptFromAnnotation = "fapi-operator.io/adopt-from"
 )

@@ -63,6 +63,19 @@ type FAPIPolicySpec struct {
 	// +kubebuilder:validation:items:Pattern=`^[A-Za-z0-9*][A-Za-z0-9._*-]*$`
 	ForeignClientIDs []string `json:"foreignClientIDs,omitempty"`
 
+	// Owners whose clients may be taken over, as installation/namespace/name. A *
+	// stands for any number of characters of one part. An application takes a client
+	// over when annotation fapi-operator.io/adopt-from names the owner. This allows,
+	// where all else bounds: one policy of the namespace is enough.
+	// Absent: none.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=512
+	// +kubebuilder:validation:items:Pattern=`^[A-Za-z0-9*][A-Za-z0-9._*-]*(/[A-Za-z0-9*][A-Za-z0-9._*-]*){2}$`
+	AdoptableOwners []string `json:"adoptableOwners,omitempty"`
+
 	// Hosts that redirect URIs may have, without a port. *.example.com stands for
 	// every name below example.com, but not for itself.
 	// Absent: any.

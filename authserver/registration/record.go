@@ -20,6 +20,8 @@ func (o Owner) String() string { return o.Installation + "/" + o.Namespace + "/"
 // Request is the body of PUT /clients/{client_id} on the private listener.
 type Request struct {
 	Owner Owner `json:"owner"`
+	// PreviousOwner, where it is stated, is whose client this may still be: it is taken over from nobody else.
+	PreviousOwner *Owner `json:"previous_owner,omitempty"`
 	// Generation is the owner's own count of its changes (metadata.generation of a FAPIApplication).
 	Generation int64    `json:"generation"`
 	Metadata   Metadata `json:"metadata"`

@@ -13,7 +13,8 @@ import (
 // loading admits it again.
 type Clients interface {
 	// PutClient creates or replaces a client and gives it a revision that only
-	// grows, over all clients and deletions. *OwnedByAnotherError comes first. Then,
+	// grows, over all clients and deletions. *OwnedByAnotherError comes first, unless
+	// the write names the owner as the previous one; grants and tokens stay then. Then,
 	// same owner, generation and metadata: nothing is written, the stored record
 	// comes back, whatever the preconditions, since a caller that repeats a write
 	// whose answer was lost has succeeded. Then ErrPreconditionFailed. A write that
@@ -85,6 +86,8 @@ type ClientWrite struct {
 	Generation int64
 	Metadata   registration.Metadata
 	Now        time.Time
+	// PreviousOwner may be whose the client is: the write takes it over. Nobody's where it is empty.
+	PreviousOwner registration.Owner
 	// MustNotExist is If-None-Match: *.
 	MustNotExist bool
 	// MatchRevision is If-Match: the revision that the caller has seen; 0 asks for none.
@@ -111,9 +114,9 @@ func (w ClientWrite) Judge(wanted ClientRecord, stored *ClientRecord) (unchanged
 		return false, ErrPreconditionFailed
 	case stored == nil:
 		return false, nil
-	case stored.Owner != w.Owner:
+	case stored.Owner != w.Owner && stored.Owner != w.PreviousOwner:
 		return false, &OwnedByAnotherError{Owner: stored.Owner}
-	case stored.Generation == wanted.Generation && stored.ContentHash == wanted.ContentHash:
+	case stored.Owner == w.Owner && stored.Generation == wanted.Generation && stored.ContentHash == wanted.ContentHash:
 		return true, nil
 	case w.MustNotExist, w.MatchRevision != 0 && w.MatchRevision != stored.Revision:
 		return false, ErrPreconditionFailed

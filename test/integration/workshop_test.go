@@ -113,9 +113,9 @@ func (w *workshop) walk(t *testing.T, name string) time.Duration {
 	return result.RequeueAfter
 }
 
-func (w *workshop) annotate(t *testing.T, name, annotation, value string) {
+func (b *bank) annotate(t *testing.T, name, annotation, value string) {
 	t.Helper()
-	w.change(t, name, func(a *v1alpha1.FAPIApplication) {
+	b.change(t, name, func(a *v1alpha1.FAPIApplication) {
 		if a.Annotations == nil {
 			a.Annotations = map[string]string{}
 		}

@@ -24,6 +24,10 @@ func (h *Handler) auditWrite(r *http.Request, before, after store.ClientRecord) 
 	if before.Revision == 0 {
 		event = "client registered"
 	}
+	if before.Revision != 0 && before.Owner != after.Owner {
+		h.Log.WarnContext(r.Context(), "client taken over",
+			"caller", endpoint.CallerNames(r), "client_id", after.Metadata.ClientID, "owner", after.Owner.String(), "previous_owner", before.Owner.String())
+	}
 	h.Log.InfoContext(r.Context(), event,
 		"caller", endpoint.CallerNames(r), "client_id", after.Metadata.ClientID, "owner", after.Owner.String(), "generation", after.Generation,
 		"revision", after.Revision, "previous_revision", before.Revision, "members", changedMembers(before.Metadata, after.Metadata))

@@ -94,6 +94,31 @@ func TestAClientBelongsToItsOwner(t *testing.T) {
 	}
 }
 
+func TestAClientIsTakenOverFromTheOwnerThatIsNamed(t *testing.T) {
+	t.Parallel()
+	api := newAPI(t)
+	api.put(body(t, owner, 1, machine()))
+	request := registration.Request{Owner: another, PreviousOwner: &another, Generation: 1, Metadata: machine()}
+	if response := api.send(http.MethodPut, payments, encoded(t, request), nil); response.Code != http.StatusConflict {
+		t.Errorf("taken over from somebody else: status %d", response.Code)
+	}
+	request.PreviousOwner = &registration.Owner{Installation: "prod"}
+	if response := api.send(http.MethodPut, payments, encoded(t, request), nil); response.Code != http.StatusBadRequest {
+		t.Errorf("a part of an owner: status %d", response.Code)
+	}
+	request.PreviousOwner = &owner
+	record := decoded[registration.Record](t, api.send(http.MethodPut, payments, encoded(t, request), nil))
+	if record.Owner != another {
+		t.Errorf("the client is %s's", record.Owner)
+	}
+	if response := api.send(http.MethodPut, payments, body(t, owner, 2, machine()), nil); response.Code != http.StatusConflict {
+		t.Errorf("the previous owner's next write: status %d", response.Code)
+	}
+	if line := `msg="client taken over"`; !strings.Contains(api.log.String(), line) || !strings.Contains(api.log.String(), "previous_owner="+owner.String()) {
+		t.Errorf("the audit log lacks %s", line)
+	}
+}
+
 func TestPreconditionsGuardAgainstLostChanges(t *testing.T) {
 	t.Parallel()
 	api := newAPI(t)

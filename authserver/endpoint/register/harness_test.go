@@ -128,7 +128,12 @@ func machine() registration.Metadata {
 
 func body(t *testing.T, owner registration.Owner, generation int64, metadata registration.Metadata) string {
 	t.Helper()
-	encoded, err := json.Marshal(registration.Request{Owner: owner, Generation: generation, Metadata: metadata})
+	return encoded(t, registration.Request{Owner: owner, Generation: generation, Metadata: metadata})
+}
+
+func encoded(t *testing.T, request registration.Request) string {
+	t.Helper()
+	encoded, err := json.Marshal(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,6 +81,9 @@ func readWrite(r *http.Request) (store.ClientWrite, error) {
 		return write, err
 	}
 	write.Owner, write.Generation, write.Metadata = request.Owner, request.Generation, request.Metadata
+	if request.PreviousOwner != nil {
+		write.PreviousOwner = *request.PreviousOwner
+	}
 	return write, nil
 }
 
@@ -88,6 +91,11 @@ func readWrite(r *http.Request) (store.ClientWrite, error) {
 func checkRequest(clientID string, request *registration.Request) error {
 	if err := checkOwner(request.Owner); err != nil {
 		return err
+	}
+	if previous := request.PreviousOwner; previous != nil {
+		if err := checkOwner(*previous); err != nil {
+			return err
+		}
 	}
 	if request.Generation < 0 {
 		return endpoint.Malformed("generation is negative; count the owner's changes up from 1")

@@ -19,7 +19,8 @@ const (
 	selectClient  = `SELECT ` + clientColumns + ` FROM clients WHERE client_id = $1`
 	selectClients = `SELECT ` + clientColumns + ` FROM clients WHERE client_id > $1 ORDER BY client_id LIMIT $2`
 	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-		ON CONFLICT (client_id) DO UPDATE SET generation = excluded.generation, revision = excluded.revision,
+		ON CONFLICT (client_id) DO UPDATE SET owner_installation = excluded.owner_installation, owner_namespace = excluded.owner_namespace,
+			owner_name = excluded.owner_name, generation = excluded.generation, revision = excluded.revision,
 			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at,
 			epoch = excluded.epoch, key_epoch = excluded.key_epoch`
 	deleteClient = `DELETE FROM clients WHERE client_id = $1`

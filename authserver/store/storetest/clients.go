@@ -17,6 +17,7 @@ var clientClauses = []clause{
 	{"a repeated write changes nothing", repeatedWrite},
 	{"a changed generation or content gives a new revision", changedWrite},
 	{"another owner is refused, by name", ownedByAnother},
+	{"a client is taken over from the owner that is named, with its grants", takenOver},
 	{"MustNotExist refuses a client that exists", mustNotExist},
 	{"MatchRevision refuses another revision, and absence", matchRevision},
 	{"of concurrent creations one wins", concurrentCreation},
@@ -201,6 +202,33 @@ func ownedByAnother(c *contract) {
 	after, err := c.store.Client(c.ctx, "bank.app")
 	c.succeeds(err)
 	c.same(after, before)
+}
+
+func takenOver(c *contract) {
+	before := c.register("bank.app")
+	grant := c.grantFor("consent", "bank.app", "alice")
+	refresh := c.redeemed(grant)
+	heir := registration.Owner{Installation: "prod", Namespace: "bank-two", Name: "web"}
+	write := c.write("bank.app", 1)
+	write.Owner, write.PreviousOwner = heir, registration.Owner{Installation: "prod", Namespace: "another", Name: "web"}
+	_, _, err := c.store.PutClient(c.ctx, write)
+	c.namesOwner(err)
+
+	write.PreviousOwner = owner
+	for range 2 { // The second time, an answer was lost.
+		after, created, err := c.store.PutClient(c.ctx, write)
+		c.succeeds(err)
+		c.same(created, false)
+		c.same(after.Owner, heir)
+		c.same(after.Revision, before.Revision+1)
+		c.same(after.Epoch, before.Epoch)
+	}
+	c.inForce(grant, refresh)
+	_, _, err = c.store.PutClient(c.ctx, c.write("bank.app", 2))
+	var owned *store.OwnedByAnotherError
+	if !errors.As(err, &owned) || owned.Owner != heir {
+		c.Fatalf("the previous owner's next write: %v", err)
+	}
 }
 
 func (c *contract) namesOwner(err error) {
