@@ -525,6 +525,11 @@ func (in *FAPIPolicySpec) DeepCopyInto(out *FAPIPolicySpec) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.AdoptableOwners != nil {
+		in, out := &in.AdoptableOwners, &out.AdoptableOwners
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.RedirectHosts != nil {
 		in, out := &in.RedirectHosts, &out.RedirectHosts
 		*out = make([]string, len(*in))
