@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
+	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
@@ -91,6 +92,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if application.Spec.ServerClassName != r.ServerClassName {
 		return ctrl.Result{}, nil
 	}
+	ctx = correlate(ctx, application)
 	p := r.begin(application)
 	if !application.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, r.end(ctx, p)
@@ -105,6 +107,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	r.tell(p)
 	return r.next(p, last.retry), last.retry
+}
+
+// correlate has the logs here and at the server name the change that the webhook has
+// admitted under the same identifier.
+func correlate(ctx context.Context, application *v1alpha1.FAPIApplication) context.Context {
+	id := clientmetadata.CorrelationID(application)
+	return registration.WithCorrelation(ctrl.LoggerInto(ctx, ctrl.LoggerFrom(ctx).WithValues("correlationID", id)), id)
 }
 
 // phases are the steps to Ready, in their order. The finalizer goes on before

@@ -72,9 +72,12 @@ func (v *Validator) validate(ctx context.Context, application *v1alpha1.FAPIAppl
 	}
 	warnings := warn(application, resolved)
 	findings := clientmetadata.Judge(application, resolved, v.Limits)
+	log := ctrl.LoggerFrom(ctx).WithValues("correlationID", clientmetadata.CorrelationID(application))
 	if len(findings) == 0 {
+		log.Info("the application is admitted")
 		return warnings, nil
 	}
+	log.Info("the application is refused", "rules", rulesOf(findings))
 	return warnings, refuse(application.Name, findings)
 }
 
@@ -86,6 +89,14 @@ func refuse(name string, findings []clientmetadata.Finding) error {
 	}
 	kind := schema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: "FAPIApplication"}
 	return apierrors.NewInvalid(kind, name, errors)
+}
+
+func rulesOf(findings []clientmetadata.Finding) []string {
+	rules := make([]string, len(findings))
+	for i, finding := range findings {
+		rules[i] = string(finding.Rule)
+	}
+	return rules
 }
 
 func warn(application *v1alpha1.FAPIApplication, resolved clientmetadata.Resolved) admission.Warnings {

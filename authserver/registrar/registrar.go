@@ -189,6 +189,9 @@ func (g *Registrar) do(ctx context.Context, c call, into any) error {
 	if c.header != nil {
 		request.Header = c.header
 	}
+	if id := registration.Correlation(ctx); id != "" {
+		request.Header.Set(registration.CorrelationHeader, id)
+	}
 	response, err := g.client.Do(request)
 	if err != nil {
 		return err

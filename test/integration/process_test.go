@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,6 +32,25 @@ func TestOperatorProgramBringsAnApplicationToReady(t *testing.T) {
 	}
 	if err := program.Wait(); err != nil {
 		t.Errorf("the operator ended: %v\n%s", err, program.Stderr)
+	}
+	requireOneThread(t, b.get(t, "planner"), fmt.Sprint(program.Stderr), b.server.audit.String())
+}
+
+// requireOneThread: admission, registration and the server's audit log name the
+// change alike.
+func requireOneThread(t *testing.T, application *v1alpha1.FAPIApplication, operator, server string) {
+	t.Helper()
+	id := fmt.Sprintf("%s.%d", application.UID, application.Generation)
+	for _, log := range []struct{ text, message, attribute string }{
+		{operator, `"msg":"the application is admitted"`, `"correlationID":"` + id + `"`},
+		{operator, `"msg":"the client is registered"`, `"correlationID":"` + id + `"`},
+		{server, `"msg":"client registered"`, `"correlation_id":"` + id + `"`},
+	} {
+		if !slices.ContainsFunc(strings.Split(log.text, "\n"), func(line string) bool {
+			return strings.Contains(line, log.message) && strings.Contains(line, log.attribute)
+		}) {
+			t.Errorf("no line has %s and %s:\n%s", log.message, log.attribute, log.text)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"net"
@@ -33,6 +34,7 @@ const (
 type server struct {
 	store     *sqlite.Store
 	faults    *faults
+	audit     *auditLog
 	registrar registrar.Config
 
 	address  string
@@ -51,14 +53,15 @@ func startServer(t *testing.T, limits fapi.Limits) *server {
 			t.Errorf("close the store: %v", err)
 		}
 	})
-	s := &server{store: opened, address: "127.0.0.1:0", faults: &faults{next: &register.Handler{
+	audit := &auditLog{}
+	s := &server{store: opened, address: "127.0.0.1:0", audit: audit, faults: &faults{next: &register.Handler{
 		Count:   func(*http.Request, error) {},
 		Store:   opened,
 		Callers: listen.Names{operatorSAN}.In,
 		Limits:  limits,
 		Issuer:  issuer,
 		Now:     time.Now,
-		Log:     slog.New(slog.DiscardHandler),
+		Log:     slog.New(slog.NewJSONHandler(audit, nil)),
 	}}}
 	s.issueCertificates(t)
 	s.start(t)
@@ -101,6 +104,25 @@ func (s *server) stop(t *testing.T) {
 	if err := s.running.Close(); err != nil {
 		t.Errorf("stop the server: %v", err)
 	}
+}
+
+// auditLog is what the server has written down.
+type auditLog struct {
+	mutex sync.Mutex
+	lines bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *auditLog) Write(line []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.lines.Write(line)
+}
+
+func (l *auditLog) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.lines.String()
 }
 
 // client is what the store holds, as its owner stated it.

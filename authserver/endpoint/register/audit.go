@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -26,16 +27,16 @@ func (h *Handler) auditWrite(r *http.Request, before, after store.ClientRecord) 
 	}
 	if before.Revision != 0 && before.Owner != after.Owner {
 		h.Log.WarnContext(r.Context(), "client taken over",
-			"caller", endpoint.CallerNames(r), "client_id", after.Metadata.ClientID, "owner", after.Owner.String(), "previous_owner", before.Owner.String())
+			"caller", endpoint.CallerNames(r), correlation(r), "client_id", after.Metadata.ClientID, "owner", after.Owner.String(), "previous_owner", before.Owner.String())
 	}
 	h.Log.InfoContext(r.Context(), event,
-		"caller", endpoint.CallerNames(r), "client_id", after.Metadata.ClientID, "owner", after.Owner.String(), "generation", after.Generation,
+		"caller", endpoint.CallerNames(r), correlation(r), "client_id", after.Metadata.ClientID, "owner", after.Owner.String(), "generation", after.Generation,
 		"revision", after.Revision, "previous_revision", before.Revision, "members", changedMembers(before.Metadata, after.Metadata))
 }
 
 func (h *Handler) auditDeletion(r *http.Request, before store.ClientRecord) {
 	h.Log.InfoContext(r.Context(), "client deleted",
-		"caller", endpoint.CallerNames(r), "client_id", before.Metadata.ClientID, "owner", before.Owner.String(), "previous_revision", before.Revision)
+		"caller", endpoint.CallerNames(r), correlation(r), "client_id", before.Metadata.ClientID, "owner", before.Owner.String(), "previous_revision", before.Revision)
 }
 
 // auditFailure notes what kept a request from being served. A refused reading is
@@ -46,7 +47,7 @@ func (h *Handler) auditFailure(r *http.Request, err error) {
 	case !ok:
 		h.Log.ErrorContext(r.Context(), "registration request failed", "method", r.Method, "caller", endpoint.CallerNames(r), "cause", err)
 	case refusal.Status == http.StatusForbidden:
-		h.Log.InfoContext(r.Context(), "caller refused", "caller", endpoint.CallerNames(r), "method", r.Method, "client_id", r.PathValue("client_id"))
+		h.Log.InfoContext(r.Context(), "caller refused", "caller", endpoint.CallerNames(r), correlation(r), "method", r.Method, "client_id", r.PathValue("client_id"))
 	case r.Method == http.MethodPut, r.Method == http.MethodDelete:
 		h.auditRefusal(r, refusal)
 	}
@@ -58,7 +59,13 @@ func (h *Handler) auditRefusal(r *http.Request, refusal *endpoint.Refusal) {
 		rules = append(rules, violation.Rule)
 	}
 	h.Log.InfoContext(r.Context(), "client change refused",
-		"caller", endpoint.CallerNames(r), "method", r.Method, "client_id", r.PathValue("client_id"), "status", refusal.Status, "error", refusal.Body.Code, "rules", rules)
+		"caller", endpoint.CallerNames(r), correlation(r), "method", r.Method, "client_id", r.PathValue("client_id"), "status", refusal.Status, "error", refusal.Body.Code, "rules", rules)
+}
+
+// correlation is the caller's own identifier of the change; nothing is decided by it.
+func correlation(r *http.Request) slog.Attr {
+	id := r.Header.Get(registration.CorrelationHeader)
+	return slog.String("correlation_id", id[:min(len(id), registration.MaxCorrelationBytes)])
 }
 
 // changedMembers names the metadata members whose values differ, sorted.
