@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	webhookserver "sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -181,7 +182,7 @@ func addReconciler(ctx context.Context, manager ctrl.Manager, server *registrar.
 	if err := reconciler.SetupWithManager(ctx, manager); err != nil {
 		return fmt.Errorf("set up the reconciler: %w", err)
 	}
-	return nil
+	return metrics.Registry.Register(&controllers.ApplicationCounts{Reconciler: reconciler})
 }
 
 // addServerReport has the leader report on the authorization server's replicas,

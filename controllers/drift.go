@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
 // longestGlance is how long the server's revision is not asked for, at the most;
@@ -99,7 +100,7 @@ func (w *driftWatch) compareRegistrations(ctx context.Context, queue workqueue.T
 		return err
 	}
 	queueBehind(queue, differing)
-	return nil
+	return w.reconciler.countOrphans(ctx)
 }
 
 // glance tells whether nothing has happened at the server since the last listing,
@@ -112,6 +113,20 @@ func (w *driftWatch) glance(ctx context.Context) (unchanged bool, err error) {
 	page, err := w.reconciler.Registrar.List(ctx, "", 1)
 	countCall("list", err)
 	return err == nil && w.reconciler.held.isAt(page.Revision), err
+}
+
+// countOrphans counts the clients of this installation that no application claims.
+// None is deleted: somebody may have wanted it to stay.
+func (r *Reconciler) countOrphans(ctx context.Context) error {
+	claimed := map[registration.Owner]bool{}
+	_, err := r.who(ctx, func(application *v1alpha1.FAPIApplication) bool {
+		claimed[r.owner(application)] = true
+		return false
+	})
+	if err == nil {
+		orphanedClients.Set(float64(r.held.count(func(owner registration.Owner) bool { return owner.Installation == r.Installation && !claimed[owner] })))
+	}
+	return err
 }
 
 // findBound lists the applications with a binding.

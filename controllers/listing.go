@@ -67,6 +67,18 @@ func (l *listing) apply(clientID string, client heldClient) {
 	}
 }
 
+// count counts the clients of some owners.
+func (l *listing) count(of func(registration.Owner) bool) (count int) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	for _, client := range l.held {
+		if of(client.Owner) {
+			count++
+		}
+	}
+	return count
+}
+
 // isAt tells whether nothing has happened at the server since, by its revision.
 func (l *listing) isAt(revision int64) bool {
 	l.mutex.Lock()

@@ -1,11 +1,15 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
@@ -16,7 +20,52 @@ var registrarCalls = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Help: "Calls of the authorization server's registration endpoint, by call (register, read, list, delete, server) and outcome (ok, not_found, rejected, owned_by_another, unavailable).",
 }, []string{"call", "outcome"})
 
-func init() { metrics.Registry.MustRegister(registrarCalls) }
+// orphanedClients is set by each comparison with the server.
+var orphanedClients = prometheus.NewGauge(prometheus.GaugeOpts{
+	Name: "fapi_operator_orphaned_clients",
+	Help: "Clients that the authorization server holds for this installation and that no application claims: retained on purpose, abandoned, or left behind by a backup that was restored.",
+})
+
+func init() { metrics.Registry.MustRegister(registrarCalls, orphanedClients) }
+
+var applications = prometheus.NewDesc("fapi_operator_applications",
+	"Applications of this operator, by the reason of their condition Ready; Ready for those that can be used.", []string{"reason"}, nil)
+
+// ApplicationCounts counts the applications when metrics are asked for. The reasons
+// are a closed set, so that the number of series does not grow with the applications.
+type ApplicationCounts struct {
+	Reconciler *Reconciler
+}
+
+// Describe implements prometheus.Collector.
+func (c *ApplicationCounts) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- applications
+}
+
+// Collect implements prometheus.Collector. Until the applications are known, it tells
+// nothing.
+func (c *ApplicationCounts) Collect(collected chan<- prometheus.Metric) {
+	var listed v1alpha1.FAPIApplicationList
+	if err := c.Reconciler.Kube.List(context.Background(), &listed, client.UnsafeDisableDeepCopy); err != nil {
+		return
+	}
+	counts := map[string]int{}
+	for i := range listed.Items {
+		if application := &listed.Items[i]; application.Spec.ServerClassName == c.Reconciler.ServerClassName {
+			counts[readyReason(application)]++
+		}
+	}
+	for reason, count := range counts {
+		collected <- prometheus.MustNewConstMetric(applications, prometheus.GaugeValue, float64(count), reason)
+	}
+}
+
+func readyReason(application *v1alpha1.FAPIApplication) string {
+	if ready := meta.FindStatusCondition(application.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
+		return ready.Reason
+	}
+	return v1alpha1.ReasonPending
+}
 
 func countCall(call string, err error) {
 	registrarCalls.WithLabelValues(call, outcome(err)).Inc()

@@ -16,7 +16,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint"
 	"github.com/fapi-operator/fapi-operator/authserver/keys"
-	_ "github.com/fapi-operator/fapi-operator/controllers" // registers the operator's metrics
+	"github.com/fapi-operator/fapi-operator/controllers" // registers the operator's other metrics
 )
 
 // An alert on a metric that nobody has never comes.
@@ -25,7 +25,7 @@ func TestRulesAskForMetricsThatThereAre(t *testing.T) {
 	if len(rules) == 0 {
 		t.Fatal("there are no alert rules")
 	}
-	server := serverMetrics()
+	server := programMetrics()
 	for name, expression := range rules {
 		for _, metric := range metricsOf(t, expression) {
 			if !exists(server, metric) {
@@ -46,7 +46,7 @@ func TestDashboardAsksForMetricsThatThereAre(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	server, found := serverMetrics(), 0
+	server, found := programMetrics(), 0
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
 			for _, metric := range metricsOf(t, strings.ReplaceAll(target.Expr, "$__rate_interval", "5m")) {
@@ -109,11 +109,12 @@ func metricsOf(t *testing.T, expression string) []string {
 	return found
 }
 
-// serverMetrics are the authorization server's, as it registers them.
-func serverMetrics() *prometheus.Registry {
+// programMetrics are the authorization server's, as it registers them, and what the
+// operator registers when it starts.
+func programMetrics() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	endpoint.NewResponder(slog.New(slog.NewTextHandler(io.Discard, nil)), registry)
-	registry.MustRegister(new(keys.Ring))
+	registry.MustRegister(new(keys.Ring), new(controllers.ApplicationCounts))
 	return registry
 }
 
@@ -141,7 +142,7 @@ func exists(server *prometheus.Registry, metric string) bool {
 }
 
 func TestMissingMetricsAreFound(t *testing.T) {
-	if exists(serverMetrics(), "authserver_refusal_total") {
+	if exists(programMetrics(), "authserver_refusal_total") {
 		t.Error("a metric that nobody has is taken for one")
 	}
 }

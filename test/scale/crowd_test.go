@@ -103,6 +103,7 @@ func watchReadiness(t *testing.T, config *rest.Config, scheme *runtime.Scheme) *
 	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    r.note,
 		UpdateFunc: func(_, object any) { r.note(object) },
+		DeleteFunc: r.forget,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -126,10 +127,47 @@ func (r *readiness) note(object any) {
 		delete(r.missing, key)
 	}
 	r.mutex.Unlock()
+	r.signal()
+}
+
+// forget: an application that is gone is Ready as no generation.
+func (r *readiness) forget(object any) {
+	application, isKnown := object.(*v1alpha1.FAPIApplication)
+	if !isKnown {
+		return // Missed by the watch; no test here loses its watch and goes on.
+	}
+	r.mutex.Lock()
+	delete(r.ready, client.ObjectKeyFromObject(application))
+	r.mutex.Unlock()
+	r.signal()
+}
+
+func (r *readiness) signal() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
 	}
+}
+
+// awaitGone waits until the application is there no more.
+func (r *readiness) awaitGone(t *testing.T, application *v1alpha1.FAPIApplication) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience(1))
+	defer cancel()
+	for r.knows(application) {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s is not gone", application.Name)
+		case <-r.changed:
+		}
+	}
+}
+
+func (r *readiness) knows(application *v1alpha1.FAPIApplication) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	_, known := r.ready[client.ObjectKeyFromObject(application)]
+	return known
 }
 
 // await waits until all are Ready as they were written.

@@ -170,14 +170,20 @@ func (b *bank) awaitNewcomer(t *testing.T, i int) time.Duration {
 	return time.Since(began)
 }
 
-// restart sees that an operator that starts reads everything, and writes nothing.
+// restart sees that an operator that starts reads everything, and writes nothing; and
+// that it counts the one application less, whose client is retained.
 func (b *bank) restart(t *testing.T) {
 	t.Helper()
+	b.retireOne(t)
 	b.operator.stop(t)
 	wrote, registered := writes(t, b.Environment), b.revision(t)
 	began := time.Now()
 	b.operator.start(t)
-	b.operator.awaitIdle(t, len(b.all)+newcomers/2)
+	left := len(b.all) + newcomers/2 - 1
+	b.operator.awaitIdle(t, left)
+	if ready, orphaned := b.operator.count(t, "fapi_operator_applications", "reason", v1alpha1.ReasonReady), b.operator.count(t, "fapi_operator_orphaned_clients"); ready != left || orphaned != 1 {
+		t.Errorf("the operator counts %d applications that are Ready and %d orphaned clients, want %d and 1", ready, orphaned, left)
+	}
 	figures.add("restart until all were looked at", fmt.Sprintf("%.1f s", time.Since(began).Seconds()), "")
 	wrote, registered = writes(t, b.Environment)-wrote, b.revision(t)-registered
 	asked := b.operator.count(t, "fapi_operator_registrar_calls_total", "call", "read")
@@ -187,6 +193,22 @@ func (b *bank) restart(t *testing.T) {
 		t.Errorf("a restart wrote %d times to the API server and %d times to the store, and read %d clients", wrote, registered, asked)
 	}
 	b.weigh(t, "memory after the restart")
+}
+
+// retireOne deletes an application, and has its client stay.
+func (b *bank) retireOne(t *testing.T) {
+	t.Helper()
+	retired := b.all[0]
+	patch := client.MergeFrom(retired.DeepCopy())
+	retired.Spec.DeletionPolicy = v1alpha1.DeletionPolicyRetain
+	if err := b.kube.Patch(t.Context(), retired, patch); err != nil {
+		t.Fatal(err)
+	}
+	b.ready.await(t, retired)
+	if err := b.kube.Delete(t.Context(), retired); err != nil {
+		t.Fatal(err)
+	}
+	b.ready.awaitGone(t, retired)
 }
 
 // revision is how often the server's registrations have changed.
