@@ -33,10 +33,10 @@ func (r *Reconciler) keepCertificate(ctx context.Context, p *passage) verdict {
 	if certificate == nil {
 		return v
 	}
-	if v := r.issuance(ctx, certificate); v.status != "" {
+	if v := r.issuance(ctx, p, certificate); v.status != "" {
 		return v
 	}
-	return r.useIssuedCertificate(ctx, p)
+	return r.useIssuedCertificate(ctx, p, certificate)
 }
 
 // dropCertificate ends the renewals of a certificate that the spec asks for no

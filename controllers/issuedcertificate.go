@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +22,7 @@ import (
 
 // useIssuedCertificate reads the certificate that cert-manager wrote, and takes
 // from it what the server has to know.
-func (r *Reconciler) useIssuedCertificate(ctx context.Context, p *passage) verdict {
+func (r *Reconciler) useIssuedCertificate(ctx context.Context, p *passage, certificate *cmv1.Certificate) verdict {
 	name := CertificateSecretName(p.application)
 	secret := &corev1.Secret{}
 	if err := r.Uncached.Get(ctx, client.ObjectKey{Namespace: p.application.Namespace, Name: name}, secret); err != nil {
@@ -40,7 +41,7 @@ func (r *Reconciler) useIssuedCertificate(ctx context.Context, p *passage) verdi
 		SerialNumber: chain[0].SerialNumber.Text(16),
 		Thumbprint:   jose.CertificateThumbprint(chain[0]),
 	}
-	return holds(v1alpha1.ReasonIssued, fmt.Sprintf("The certificate is in Secret %s.", name))
+	return holds(v1alpha1.ReasonIssued, fmt.Sprintf("The certificate is in Secret %s.%s", name, failedRenewal(certificate)))
 }
 
 // unresolvedCertificate waits for cert-manager to write the Secret again.

@@ -168,6 +168,6 @@ func (p *passage) noteKeyring() {
 		p.status.Keys.SecretName = p.keyring.secret.Name
 	}
 	if p.keyring.current != nil {
-		p.due = p.keyring.nextMoment(p.now, period)
+		p.keysDue = p.keyring.nextMoment(p.now, period)
 	}
 }

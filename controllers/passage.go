@@ -22,8 +22,10 @@ type passage struct {
 
 	keys     *jose.KeySet // the client's keys, as far as they are known by value
 	keyring  *keyring     // the managed ones; nil: none
-	due      *metav1.Time // when time alone makes something to do; nil: never
 	resolved clientmetadata.Resolved
+
+	// When time alone makes something to do; nil: never.
+	keysDue, certificateDue *metav1.Time
 }
 
 func (r *Reconciler) begin(application *v1alpha1.FAPIApplication) *passage {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -130,14 +131,15 @@ func (r *Reconciler) phases() []phase {
 	}
 }
 
-// next comes back when a managed key is due, unless a failure is tried again with
+// next comes back when a managed key is due, or an issuer is looked at again, unless a failure is tried again with
 // back-off, or only a person can mend what is wrong. It goes behind every
 // application that has changed.
 func (r *Reconciler) next(p *passage, retry error) ctrl.Result {
 	result := ctrl.Result{Priority: new(handler.LowPriority)}
-	if retry == nil && !p.isStalled() && p.due != nil {
+	due := earliest([]*metav1.Time{p.keysDue, p.certificateDue})
+	if retry == nil && !p.isStalled() && due != nil {
 		// Times are kept in whole seconds, so that less would come too early.
-		result.RequeueAfter = max(p.due.Sub(r.Now()), time.Second)
+		result.RequeueAfter = max(due.Sub(r.Now()), time.Second)
 	}
 	return result
 }

@@ -39,6 +39,7 @@ const ConditionKeysReady = "KeysReady"
 // Reasons when False:
 //   - Issuing
 //   - IssuerNotFound
+//   - IssuerNotReady
 //   - IssuanceFailed
 //   - OwnedByAnother (the Certificate or its Secret)
 //
@@ -103,7 +104,7 @@ const ConditionStalled = "Stalled"
 // Reasons when True:
 //   - Deleting
 //   - the reason of the condition that is waited for: Pending, Issuing, ReferenceNotFound, IssuerNotFound,
-//     IssuanceFailed, ServerUnavailable, NotServed, InvalidServerCA or DeletionFailed
+//     IssuerNotReady, IssuanceFailed, ServerUnavailable, NotServed, InvalidServerCA or DeletionFailed
 const ConditionReconciling = "Reconciling"
 
 // Reasons that several conditions share.
@@ -153,6 +154,8 @@ const (
 	ReasonIssuing = "Issuing"
 	// ReasonIssuerNotFound means that the issuer that the spec names is not there.
 	ReasonIssuerNotFound = "IssuerNotFound"
+	// ReasonIssuerNotReady means that the issuer that the spec names cannot sign yet. The message repeats what it says of itself.
+	ReasonIssuerNotReady = "IssuerNotReady"
 	// ReasonIssuanceFailed means that cert-manager could not get the certificate, and tries again. The message repeats its reason.
 	ReasonIssuanceFailed = "IssuanceFailed"
 )

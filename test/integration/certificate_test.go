@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,46 +108,79 @@ func TestIssuerThatIsMissingIsNamedAndWaitedFor(t *testing.T) {
 	b := openBank(t)
 	b.create(t, "payments", tlsSpec)
 	waiting := b.awaitCondition(t, "payments", v1alpha1.ConditionReady, v1alpha1.ReasonIssuerNotFound)
-	if message := messageOf(waiting, v1alpha1.ConditionCertificateReady); !strings.Contains(message, "client-ca") {
-		t.Errorf("the message does not name the issuer: %s", message)
-	}
+	requireMessage(t, waiting, "client-ca")
 	b.createIssuers(t)
 	b.awaitReady(t, "payments")
 }
 
-func TestFailedIssuanceRepeatsCertManagersReason(t *testing.T) {
-	t.Parallel()
-	b := openBank(t)
-	b.create(t, "payments", strings.Replace(tlsSpec, "name: client-ca", "name: client-ca, kind: CertificateAuthority, group: example.com", 1))
-	b.awaitCondition(t, "payments", v1alpha1.ConditionCertificateReady, v1alpha1.ReasonIssuing)
-	b.failIssuance(t, "payments-mtls", "the authority is on holiday")
-	failed := b.awaitCondition(t, "payments", v1alpha1.ConditionReady, v1alpha1.ReasonIssuanceFailed)
-	if message := messageOf(failed, v1alpha1.ConditionCertificateReady); !strings.Contains(message, "the authority is on holiday") {
-		t.Errorf("the message keeps cert-manager's reason to itself: %s", message)
+// requireMessage wants the words in what is said of the certificate.
+func requireMessage(t *testing.T, application *v1alpha1.FAPIApplication, words string) {
+	t.Helper()
+	if message := messageOf(application, v1alpha1.ConditionCertificateReady); !strings.Contains(message, words) {
+		t.Errorf("the message does not say %q: %s", words, message)
 	}
 }
 
-// failIssuance answers the request as an issuer outside of cert-manager does.
-func (b *bank) failIssuance(t *testing.T, certificate, reason string) {
+func TestIssuerThatIsNotReadyIsNamedWithItsReason(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	lame := &cmv1.Issuer{
+		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "client-ca"},
+		Spec:       cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "nowhere"}}},
+	}
+	if err := b.kube.Create(t.Context(), lame); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually(t, "cert-manager has looked at the issuer", func(ctx context.Context) error {
+		err := b.kube.Get(ctx, client.ObjectKeyFromObject(lame), lame)
+		if err == nil && len(lame.Status.Conditions) == 0 {
+			err = errNotYet
+		}
+		return err
+	})
+	b.create(t, "payments", tlsSpec)
+	waiting := b.awaitCondition(t, "payments", v1alpha1.ConditionReady, v1alpha1.ReasonIssuerNotReady)
+	requireMessage(t, waiting, lame.Status.Conditions[0].Message)
+}
+
+// Whoever refuses, and however: cert-manager gives each its own reason.
+func TestFailedIssuanceRepeatsCertManagersReason(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	for name, refusal := range map[string]cmv1.CertificateRequestCondition{
+		"failed":  {Type: cmv1.CertificateRequestConditionReady, Status: cmmeta.ConditionFalse, Reason: cmv1.CertificateRequestReasonFailed},
+		"invalid": {Type: cmv1.CertificateRequestConditionInvalidRequest, Status: cmmeta.ConditionTrue, Reason: "InvalidRequest"},
+	} {
+		refusal.Message = "the authority is on holiday: " + name
+		b.create(t, name, strings.Replace(tlsSpec, "name: client-ca", "name: client-ca, kind: CertificateAuthority, group: example.com", 1))
+		b.awaitCondition(t, name, v1alpha1.ConditionCertificateReady, v1alpha1.ReasonIssuing)
+		b.refuseIssuance(t, name+"-mtls", refusal)
+		failed := b.awaitCondition(t, name, v1alpha1.ConditionReady, v1alpha1.ReasonIssuanceFailed)
+		requireMessage(t, failed, refusal.Message)
+	}
+}
+
+// refuseIssuance answers the request that is open as an issuer outside of cert-manager does.
+func (b *bank) refuseIssuance(t *testing.T, certificate string, refusal cmv1.CertificateRequestCondition) {
 	t.Helper()
-	b.eventually(t, "the issuer refuses the request", func(ctx context.Context) error {
+	refusal.LastTransitionTime = &metav1.Time{Time: time.Now()}
+	b.eventually(t, "the request is refused", func(ctx context.Context) error {
 		var requests cmv1.CertificateRequestList
 		if err := b.kube.List(ctx, &requests, client.InNamespace(b.namespace)); err != nil {
 			return err
 		}
 		for i := range requests.Items {
 			request := &requests.Items[i]
-			if request.Annotations[cmv1.CertificateNameKey] != certificate {
+			if request.Annotations[cmv1.CertificateNameKey] != certificate || len(request.Status.Certificate) > 0 {
 				continue
 			}
-			request.Status.Conditions = append(request.Status.Conditions, cmv1.CertificateRequestCondition{
-				Type: cmv1.CertificateRequestConditionReady, Status: cmmeta.ConditionFalse, Reason: cmv1.CertificateRequestReasonFailed, Message: reason,
-				LastTransitionTime: &metav1.Time{Time: time.Now()},
-			})
-			request.Status.FailureTime = &metav1.Time{Time: time.Now()}
+			request.Status.Conditions = append(slices.DeleteFunc(request.Status.Conditions, func(condition cmv1.CertificateRequestCondition) bool {
+				return condition.Type == refusal.Type
+			}), refusal)
+			request.Status.FailureTime = refusal.LastTransitionTime
 			return b.kube.Status().Update(ctx, request)
 		}
-		return fmt.Errorf("%d requests, none of them for %s", len(requests.Items), certificate)
+		return fmt.Errorf("%d requests, none of them open for %s", len(requests.Items), certificate)
 	})
 }
 
