@@ -67,7 +67,7 @@ func notPublished(err error) verdict {
 // not, and is empty otherwise.
 func (r *Reconciler) applyBinding(ctx context.Context, p *passage, name string, data map[string][]byte) verdict {
 	if p.isTaken(name) {
-		return takenByItself(name)
+		return takenByItself(name, "binding.secretName")
 	}
 	current := &corev1.Secret{}
 	err := r.Uncached.Get(ctx, client.ObjectKey{Namespace: p.application.Namespace, Name: name}, current)
@@ -80,7 +80,7 @@ func (r *Reconciler) applyBinding(ctx context.Context, p *passage, name string, 
 		p.isNotBoundTo(name)
 		return ownedByAnother("Secret", current)
 	case current.Type != bindingSecretType:
-		return takenByItself(name)
+		return takenByItself(name, "binding.secretName")
 	}
 	return r.updateBinding(ctx, p, current, data)
 }
@@ -88,11 +88,12 @@ func (r *Reconciler) applyBinding(ctx context.Context, p *passage, name string, 
 // isTaken tells whether the application has another Secret of that name, or may come to.
 func (p *passage) isTaken(name string) bool {
 	return name == ManagedKeySecretName(p.application) || name == NextKeySecretName(p.application) ||
-		clientmetadata.HasManagedCertificate(&p.application.Spec) && name == CertificateSecretName(p.application)
+		clientmetadata.HasManagedCertificate(&p.application.Spec) && (name == CertificateSecretName(p.application) || name == issuedSecretName(p.application))
 }
 
-func takenByItself(name string) verdict {
-	return fails(v1alpha1.ReasonOwnedByAnother, fmt.Sprintf("Secret %s is for keys of this application and is left untouched; write another name in binding.secretName.", name))
+// takenByItself names the field that states the name.
+func takenByItself(name, field string) verdict {
+	return fails(v1alpha1.ReasonOwnedByAnother, fmt.Sprintf("Secret %s is for something else of this application and is left untouched; write another name in %s.", name, field))
 }
 
 // isNotBoundTo takes the Secret out of the status, where it has been until somebody deleted it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,7 +17,8 @@ import (
 // CertificateName is the cert-manager Certificate of an application.
 func CertificateName(application *v1alpha1.FAPIApplication) string { return application.Name + "-mtls" }
 
-// CertificateSecretName is the Secret that holds the application's certificate and its key.
+// CertificateSecretName is the Secret that holds the application's certificate and
+// its key, for the application to mount.
 func CertificateSecretName(application *v1alpha1.FAPIApplication) string {
 	if stated := application.Spec.MutualTLS.Certificate.SecretName; stated != "" {
 		return stated
@@ -24,10 +26,28 @@ func CertificateSecretName(application *v1alpha1.FAPIApplication) string {
 	return CertificateName(application)
 }
 
+// StagedCertificateSecretName is the Secret in which a certificate that is registered
+// itself waits until the server has confirmed that it knows the certificate.
+func StagedCertificateSecretName(application *v1alpha1.FAPIApplication) string {
+	return CertificateName(application) + "-staging"
+}
+
+// issuedSecretName is the Secret that cert-manager writes.
+func issuedSecretName(application *v1alpha1.FAPIApplication) string {
+	if clientmetadata.RegistersCertificate(&application.Spec) {
+		return StagedCertificateSecretName(application)
+	}
+	return CertificateSecretName(application)
+}
+
 // keepCertificate has cert-manager issue and renew the client's certificate.
 func (r *Reconciler) keepCertificate(ctx context.Context, p *passage) verdict {
 	if !clientmetadata.HasManagedCertificate(&p.application.Spec) {
 		return r.dropCertificate(ctx, p)
+	}
+	shown, v := r.claimCertificateSecret(ctx, p, CertificateSecretName(p.application))
+	if v.status != "" {
+		return v
 	}
 	certificate, v := r.applyCertificate(ctx, p)
 	if certificate == nil {
@@ -36,7 +56,7 @@ func (r *Reconciler) keepCertificate(ctx context.Context, p *passage) verdict {
 	if v := r.issuance(ctx, p, certificate); v.status != "" {
 		return v
 	}
-	return r.useIssuedCertificate(ctx, p, certificate)
+	return r.useIssuedCertificate(ctx, p, certificate, shown)
 }
 
 // dropCertificate ends the renewals of a certificate that the spec asks for no
@@ -73,7 +93,7 @@ func (r *Reconciler) applyCertificate(ctx context.Context, p *passage) (*cmv1.Ce
 	case exists && equality.Semantic.DeepEqual(wanted.Spec, current.Spec):
 		return current, verdict{}
 	}
-	if v := r.claimCertificateSecret(ctx, p, wanted.Spec.SecretName); v.status != "" {
+	if _, v := r.claimCertificateSecret(ctx, p, wanted.Spec.SecretName); v.status != "" {
 		return nil, v
 	}
 	if exists {
@@ -99,12 +119,17 @@ func certificateRefused(name string, err error) verdict {
 	return v
 }
 
-// claimCertificateSecret looks before cert-manager overwrites: it takes whatever
-// Secret the Certificate names.
-func (r *Reconciler) claimCertificateSecret(ctx context.Context, p *passage, name string) verdict {
-	secret, v := r.secretMadeFor(ctx, p.application, name)
-	if secret != nil && (name == ManagedKeySecretName(p.application) || secret.Type == bindingSecretType) {
-		return ownedByAnother("Secret", secret)
+// claimCertificateSecret looks before anybody overwrites: cert-manager takes whatever
+// Secret a Certificate names. Without a verdict the Secret is free, or the
+// application's own already.
+func (r *Reconciler) claimCertificateSecret(ctx context.Context, p *passage, name string) (*corev1.Secret, verdict) {
+	if name == ManagedKeySecretName(p.application) || name == NextKeySecretName(p.application) ||
+		name == StagedCertificateSecretName(p.application) && name == CertificateSecretName(p.application) {
+		return nil, takenByItself(name, "mutualTLS.certificate.secretName")
 	}
-	return v
+	secret, v := r.secretMadeFor(ctx, p.application, name)
+	if secret != nil && secret.Type == bindingSecretType {
+		return nil, takenByItself(name, "mutualTLS.certificate.secretName")
+	}
+	return secret, v
 }

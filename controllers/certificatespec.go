@@ -23,7 +23,7 @@ func (r *Reconciler) certificate(p *passage) (*cmv1.Certificate, error) {
 			Labels:    labelsFor(p.application),
 		},
 		Spec: cmv1.CertificateSpec{
-			SecretName:     CertificateSecretName(p.application),
+			SecretName:     issuedSecretName(p.application),
 			SecretTemplate: &cmv1.CertificateSecretTemplate{Labels: labelsFor(p.application)},
 			IssuerRef:      issuerReference(stated.IssuerRef),
 			URIs:           []string{p.resolved.CertificateURI},
@@ -45,16 +45,14 @@ func issuerReference(stated v1alpha1.IssuerReference) cmmeta.IssuerReference {
 }
 
 // certificatePrivateKey always states the rotation policy, whose default has
-// changed between versions of cert-manager. A key behind a self-signed
-// certificate is the one that the server pins, so it stays at a renewal.
+// changed between versions of cert-manager. The key changes with each certificate,
+// also where the server pins the certificate: it knows the next one before the
+// application does.
 func certificatePrivateKey(spec *v1alpha1.FAPIApplicationSpec) *cmv1.CertificatePrivateKey {
 	key := &cmv1.CertificatePrivateKey{
 		RotationPolicy: cmv1.RotationPolicyAlways,
 		Encoding:       cmv1.PKCS8,
 		Algorithm:      cmv1.ECDSAKeyAlgorithm,
-	}
-	if clientmetadata.RegistersCertificate(spec) {
-		key.RotationPolicy = cmv1.RotationPolicyNever
 	}
 	stated := spec.MutualTLS.Certificate.PrivateKey
 	if stated != nil && stated.Algorithm != "" {

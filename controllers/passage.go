@@ -24,6 +24,8 @@ type passage struct {
 	keyring  *keyring     // the managed ones; nil: none
 	resolved clientmetadata.Resolved
 
+	certificate *clientCertificate // the one that the server has to know; nil: none
+
 	// When time alone makes something to do; nil: never.
 	keysDue, certificateDue *metav1.Time
 }

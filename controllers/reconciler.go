@@ -127,11 +127,12 @@ func (r *Reconciler) phases() []phase {
 		{v1alpha1.ConditionCertificateReady, r.keepCertificate},
 		{v1alpha1.ConditionRegistered, r.register},
 		{"", r.showManagedKey},
+		{"", r.showCertificate},
 		{v1alpha1.ConditionBindingReady, r.keepBinding},
 	}
 }
 
-// next comes back when a managed key is due, or an issuer is looked at again, unless a failure is tried again with
+// next comes back when a managed key or a certificate is due, unless a failure is tried again with
 // back-off, or only a person can mend what is wrong. It goes behind every
 // application that has changed.
 func (r *Reconciler) next(p *passage, retry error) ctrl.Result {

@@ -157,6 +157,9 @@ func references(object client.Object) []string {
 	}
 	if clientmetadata.HasManagedCertificate(&application.Spec) {
 		names = append(names, reference("Certificate", CertificateName(application)), reference("Secret", CertificateSecretName(application)))
+		if clientmetadata.RegistersCertificate(&application.Spec) {
+			names = append(names, reference("Secret", StagedCertificateSecretName(application)))
+		}
 	}
 	if application.Spec.Binding != nil {
 		names = append(names, reference("Secret", BindingSecretName(application)))

@@ -92,6 +92,14 @@ var manifestRules = []manifestRule{
 		Holds:  certificateOutlivesRenewal,
 	},
 	{
+		ID:     "LOCAL-CERTIFICATE-OVERLAP",
+		Clause: "our own choice",
+		Demand: "what a renewal replaces stays registered for at least 5 minutes and for less than a certificate is valid, or not at all",
+		Remedy: "write another overlap, such as 1h, or leave it out",
+		Path:   "mutualTLS.certificate.overlap",
+		Holds:  certificateOutlivesOverlap,
+	},
+	{
 		ID:     "LOCAL-BINDING-ENTRY",
 		Clause: "Service Binding for Kubernetes, Provisioned Service; our own choice",
 		Demand: "what gets another name is an entry of the binding, and neither type nor provider",
@@ -247,11 +255,30 @@ func certificateOutlivesRenewal(application *v1alpha1.FAPIApplication) bool {
 	if !HasManagedCertificate(&application.Spec) {
 		return true
 	}
-	duration := defaultCertificateDuration
-	if stated := application.Spec.MutualTLS.Certificate.Duration; stated != nil {
-		duration = stated.Duration
-	}
+	duration := certificateDuration(&application.Spec)
 	renewBefore := application.Spec.MutualTLS.Certificate.RenewBefore
 	return duration >= minCertificateDuration &&
 		(renewBefore == nil || renewBefore.Duration >= minCertificateRenewBefore && renewBefore.Duration < duration)
+}
+
+func certificateDuration(spec *v1alpha1.FAPIApplicationSpec) time.Duration {
+	if stated := spec.MutualTLS.Certificate.Duration; stated != nil {
+		return stated.Duration
+	}
+	return defaultCertificateDuration
+}
+
+// CertificateOverlap is how long what a renewal replaces stays registered, for the
+// same reason and as long as a managed key.
+func CertificateOverlap(spec *v1alpha1.FAPIApplicationSpec) time.Duration {
+	if HasManagedCertificate(spec) && spec.MutualTLS.Certificate.Overlap != nil {
+		return spec.MutualTLS.Certificate.Overlap.Duration
+	}
+	return defaultKeyOverlap
+}
+
+func certificateOutlivesOverlap(application *v1alpha1.FAPIApplication) bool {
+	overlap := CertificateOverlap(&application.Spec)
+	return !HasManagedCertificate(&application.Spec) || overlap == 0 ||
+		overlap >= minKeyOverlap && overlap < certificateDuration(&application.Spec)
 }

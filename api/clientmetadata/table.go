@@ -144,6 +144,7 @@ var operatorOnly = []string{
 	"mutualTLS.certificate.issuerRef.kind",
 	"mutualTLS.certificate.issuerRef.group",
 	"mutualTLS.certificate.duration",
+	"mutualTLS.certificate.overlap",
 	"mutualTLS.certificate.renewBefore",
 	"mutualTLS.certificate.privateKey.algorithm",
 	"mutualTLS.certificate.privateKey.size",

@@ -46,6 +46,21 @@ type ClientCertificate struct {
 	// +optional
 	PrivateKey *CertificatePrivateKey `json:"privateKey,omitempty"`
 
+	// How long what a renewal replaces stays registered, as a duration such as 1h:
+	// with self_signed_tls_client_auth the former certificate, from the moment
+	// that the Secret shows the new one, and with tls_client_auth what ca.crt held
+	// before the issuer's CA changed. It is the time that the application has to
+	// take up the new certificate, the kubelet's own delay included, which is a
+	// minute or two: at least 5m, and shorter than duration. 0s: it is registered
+	// no longer than that, for when somebody else may have the private key.
+	// Absent: 1h.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="string(duration(self)) != ''",message="must be a duration such as 1h"
+	Overlap *metav1.Duration `json:"overlap,omitempty"`
+
 	// Name of the Secret of this namespace that holds the certificate (tls.crt),
 	// its private key (tls.key) and the issuer's certificate (ca.crt).
 	// Absent: <name>-mtls, with the name of this resource.

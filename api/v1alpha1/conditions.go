@@ -41,6 +41,7 @@ const ConditionKeysReady = "KeysReady"
 //   - IssuerNotFound
 //   - IssuerNotReady
 //   - IssuanceFailed
+//   - ServerUnavailable (which certificates it holds has to be known first)
 //   - OwnedByAnother (the Certificate or its Secret)
 //
 // Reasons when Unknown:
@@ -158,6 +159,9 @@ const (
 	ReasonIssuerNotReady = "IssuerNotReady"
 	// ReasonIssuanceFailed means that cert-manager could not get the certificate, and tries again. The message repeats its reason.
 	ReasonIssuanceFailed = "IssuanceFailed"
+	// ReasonCertificateRenewed means that another certificate, which the server knows, has taken the place of the former one in the
+	// Secret. It stands in an event.
+	ReasonCertificateRenewed = "CertificateRenewed"
 )
 
 // Reasons of Registered.

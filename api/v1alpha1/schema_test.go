@@ -53,6 +53,7 @@ var ownRules = []string{
 	"spec.keys.managed.rotation.overlap",
 	"spec.keys.managed.rotation.period",
 	"spec.mutualTLS.certificate.duration",
+	"spec.mutualTLS.certificate.overlap",
 	"spec.mutualTLS.certificate.renewBefore",
 }
 

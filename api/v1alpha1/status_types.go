@@ -178,6 +178,29 @@ type CertificateStatus struct {
 	//
 	// +optional
 	Thumbprint string `json:"thumbprint,omitempty"`
+
+	// Certificates that others have replaced and that are still registered: with
+	// self_signed_tls_client_auth those that the Secret showed before, with
+	// tls_client_auth those that ca.crt held before.
+	// Absent: none.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=thumbprint
+	Former []FormerCertificate `json:"former,omitempty"`
+}
+
+// FormerCertificate is a certificate that another one has replaced.
+type FormerCertificate struct {
+	// SHA-256 thumbprint of the certificate in base64url without padding.
+	//
+	// +required
+	Thumbprint string `json:"thumbprint"`
+
+	// When the certificate leaves the registration.
+	//
+	// +required
+	RegisteredUntil metav1.Time `json:"registeredUntil"`
 }
 
 // KeysStatus is the set of public keys that the client has now.

@@ -84,6 +84,8 @@ mutualTLS: {certificate: {issuerRef: {name: ca}}}`, "LOCAL-MANAGED-CERTIFICATE",
 		{"entry with the name of something else", `binding: {entries: {ca.crt: certificates}}`, "LOCAL-BINDING-WELL-KNOWN", "spec.binding.entries"},
 		{"short certificate key", `mutualTLS: {certificate: {issuerRef: {name: ca}, privateKey: {algorithm: RSA, size: 1024}}}`, "LOCAL-CERTIFICATE-KEY", "spec.mutualTLS.certificate.privateKey.size"},
 		{"renewal before the beginning", `mutualTLS: {certificate: {issuerRef: {name: ca}, duration: 2h, renewBefore: 3h}}`, "LOCAL-CERTIFICATE-DURATION", "spec.mutualTLS.certificate.duration"},
+		{"short overlap of certificates", `mutualTLS: {certificate: {issuerRef: {name: ca}, overlap: 4m59s}}`, "LOCAL-CERTIFICATE-OVERLAP", "spec.mutualTLS.certificate.overlap"},
+		{"overlap as long as a certificate", `mutualTLS: {certificate: {issuerRef: {name: ca}, duration: 2h, overlap: 2h}}`, "LOCAL-CERTIFICATE-OVERLAP", "spec.mutualTLS.certificate.overlap"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,8 +1,10 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,12 +12,15 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
-	"github.com/fapi-operator/fapi-operator/authserver/jose"
 )
+
+// selfSignedSpec is a client whose certificate is registered itself.
+var selfSignedSpec = strings.NewReplacer("tls_client_auth", "self_signed_tls_client_auth", "client-ca", "self-signed").Replace(tlsSpec)
 
 const tlsSpec = `
 grantTypes: [authorization_code]
@@ -74,7 +79,7 @@ func TestRenewedCertificateStandsInStatusAndRegistersNothing(t *testing.T) {
 	b.createIssuers(t)
 	b.create(t, "payments", tlsSpec)
 	before := b.awaitReady(t, "payments").Status.Certificate
-	revision := b.server.revision(t)
+	revision, registered := b.server.revision(t), b.server.faults.count(registerClient)
 	b.renew(t, "payments-mtls")
 	b.eventually(t, "the renewed certificate stands in status", func(context.Context) error {
 		if after := b.get(t, "payments").Status.Certificate; after == nil || after.Thumbprint == before.Thumbprint {
@@ -83,8 +88,8 @@ func TestRenewedCertificateStandsInStatusAndRegistersNothing(t *testing.T) {
 		return nil
 	})
 	b.awaitReady(t, "payments")
-	if got := b.server.revision(t); got != revision {
-		t.Errorf("the renewal took the store from revision %d to %d", revision, got)
+	if got := b.server.revision(t); got != revision || b.server.faults.count(registerClient) != registered {
+		t.Errorf("the renewal took the store from revision %d to %d, with %d registrations", revision, got, b.server.faults.count(registerClient)-registered)
 	}
 }
 
@@ -160,6 +165,27 @@ func TestFailedIssuanceRepeatsCertManagersReason(t *testing.T) {
 	}
 }
 
+// A certificate that is still good stays so, and people hear early that it is not renewed.
+func TestRenewalThatFailsIsToldWhileTheCertificateIsGood(t *testing.T) {
+	t.Parallel()
+	w, _ := openWithCertificate(t, tlsSpec)
+	if err := w.kube.Delete(t.Context(), &cmv1.Issuer{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "client-ca"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.renew(t, "planner-mtls")
+	w.refuseIssuance(t, "planner-mtls", cmv1.CertificateRequestCondition{
+		Type: cmv1.CertificateRequestConditionReady, Status: cmmeta.ConditionFalse, Reason: cmv1.CertificateRequestReasonFailed, Message: "the authority is on holiday",
+	})
+	w.eventually(t, "the failure is told", func(context.Context) error {
+		w.walk(t, "planner")
+		if !strings.Contains(messageOf(w.get(t, "planner"), v1alpha1.ConditionCertificateReady), "the authority is on holiday") {
+			return errNotYet
+		}
+		return nil
+	})
+	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+}
+
 // refuseIssuance answers the request that is open as an issuer outside of cert-manager does.
 func (b *bank) refuseIssuance(t *testing.T, certificate string, refusal cmv1.CertificateRequestCondition) {
 	t.Helper()
@@ -188,22 +214,29 @@ func TestSelfSignedCertificateIsRegisteredItself(t *testing.T) {
 	t.Parallel()
 	b := openBank(t)
 	b.createIssuers(t)
-	b.create(t, "payments", strings.NewReplacer("tls_client_auth", "self_signed_tls_client_auth", "client-ca", "self-signed").Replace(tlsSpec))
+	b.create(t, "payments", selfSignedSpec)
 	ready := b.awaitReady(t, "payments")
 	record, err := b.server.client(t, b.namespace+".payments")
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := jose.ParseKeySet(record.Metadata.JWKS)
-	if err != nil || keys.Len() != 1 || len(keys.Keys()[0].Certificates()) != 1 {
-		t.Fatalf("registered keys %s (%v), want one with a certificate", record.Metadata.JWKS, err)
+	if got := registeredCertificates(t, record.Metadata); len(got) != 1 || got[0] != ready.Status.Certificate.Thumbprint {
+		t.Errorf("certificates %q are registered, %s is issued", got, ready.Status.Certificate.Thumbprint)
 	}
-	if got := jose.CertificateThumbprint(keys.Keys()[0].Certificates()[0]); got != ready.Status.Certificate.Thumbprint {
-		t.Errorf("certificate %s is registered, %s is issued", got, ready.Status.Certificate.Thumbprint)
+	certificate := b.certificate(t, "payments-mtls")
+	if rotation, secret := certificate.Spec.PrivateKey.RotationPolicy, certificate.Spec.SecretName; rotation != cmv1.RotationPolicyAlways || secret != "payments-mtls-staging" {
+		t.Errorf("rotation policy %q and Secret %s of a certificate that the server has to know first", rotation, secret)
 	}
-	if got := b.certificate(t, "payments-mtls").Spec.PrivateKey.RotationPolicy; got != cmv1.RotationPolicyNever {
-		t.Errorf("rotation policy %q of a pinned key, want Never", got)
+	shown, staged := b.secret(t, "payments-mtls"), b.secret(t, "payments-mtls-staging")
+	if shown.Type != corev1.SecretTypeTLS || !maps.EqualFunc(shown.Data, staged.Data, bytes.Equal) {
+		t.Errorf("Secret of type %s does not hold the certificate that was issued", shown.Type)
 	}
+	if err := b.kube.Delete(t.Context(), shown); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually(t, "the Secret that was deleted is back", func(ctx context.Context) error {
+		return b.kube.Get(ctx, client.ObjectKeyFromObject(shown), &corev1.Secret{})
+	})
 }
 
 // cert-manager takes whatever Secret a Certificate names, so the operator looks first.
@@ -216,6 +249,37 @@ func TestCertificateNeverTakesSomebodysSecret(t *testing.T) {
 	b.create(t, "payments", tlsSpec)
 	b.awaitCondition(t, "payments", v1alpha1.ConditionCertificateReady, v1alpha1.ReasonOwnedByAnother)
 	if after := b.secret(t, "payments-mtls"); after.ResourceVersion != before.ResourceVersion {
+		t.Error("the Secret was overwritten")
+	}
+}
+
+// Nor one of the application's own that are for something else.
+func TestCertificateTakesNoSecretOfManagedKeysOrOfItsOwn(t *testing.T) {
+	t.Parallel()
+	w := openWorkshop(t)
+	w.createIssuers(t)
+	for _, name := range []string{"planner-keys", "planner-next-key", "planner-mtls-staging"} {
+		w.create(t, "planner", merge(t, dpopSpec, `mutualTLS: {certificate: {issuerRef: {name: client-ca}, secretName: `+name+`}}`))
+		w.walk(t, "planner")
+		refused := w.get(t, "planner")
+		requireCondition(t, refused, v1alpha1.ConditionCertificateReady, metav1.ConditionFalse, v1alpha1.ReasonOwnedByAnother)
+		requireMessage(t, refused, name)
+		w.delete(t, "planner")
+		w.walk(t, "planner")
+	}
+}
+
+// What is registered itself is not written into somebody's Secret either, though it is
+// not cert-manager that writes it.
+func TestSelfSignedCertificateIsShownInNobodysSecret(t *testing.T) {
+	t.Parallel()
+	w, _ := openWithCertificate(t, selfSignedSpec)
+	w.Kubectl(t, "create", "secret", "generic", "theirs", "--namespace", w.namespace, "--from-literal=tls.key=theirs")
+	before := w.secret(t, "theirs")
+	w.change(t, "planner", func(a *v1alpha1.FAPIApplication) { a.Spec.MutualTLS.Certificate.SecretName = "theirs" })
+	w.walk(t, "planner")
+	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionCertificateReady, metav1.ConditionFalse, v1alpha1.ReasonOwnedByAnother)
+	if after := w.secret(t, "theirs"); after.ResourceVersion != before.ResourceVersion {
 		t.Error("the Secret was overwritten")
 	}
 }

@@ -199,6 +199,9 @@ func (p *page) certificate(certificate *v1alpha1.CertificateStatus) {
 	p.row("  Ends", p.until(certificate.NotAfter))
 	p.row("  Serial number", certificate.SerialNumber)
 	p.row("  x5t#S256", certificate.Thumbprint)
+	for _, former := range certificate.Former {
+		p.row("  Registered until", join(p.until(&former.RegisteredUntil), former.Thumbprint))
+	}
 }
 
 func (p *page) registration(registration *v1alpha1.RegistrationStatus) {

@@ -58,7 +58,10 @@ func waiting() *v1alpha1.FAPIApplication {
 				Former: []v1alpha1.FormerKey{{KeyID: "one", RegisteredUntil: notAfter}}, Revoked: []string{"zero"},
 			},
 		},
-		Certificate:  &v1alpha1.CertificateStatus{SecretName: "budget-mtls", NotAfter: &notAfter, SerialNumber: "0a", Thumbprint: "x5t"},
+		Certificate: &v1alpha1.CertificateStatus{
+			SecretName: "budget-mtls", NotAfter: &notAfter, SerialNumber: "0a", Thumbprint: "x5t",
+			Former: []v1alpha1.FormerCertificate{{Thumbprint: "x5t-before", RegisteredUntil: notAfter}},
+		},
 		Registration: &v1alpha1.RegistrationStatus{Issuer: "https://auth.bank.example", Revision: 7, LastRegistered: &registered, ContentHash: strings.Repeat("a", 64)},
 		Binding:      &v1alpha1.BindingStatus{Name: "budget-binding"},
 		Conditions: []metav1.Condition{
@@ -116,6 +119,7 @@ Certificate
   Ends              2027-01-27T12:00:00Z (in 60d)
   Serial number     0a
   x5t#S256          x5t
+  Registered until  2027-01-27T12:00:00Z (in 60d), x5t-before
 
 Registration
   Issuer            https://auth.bank.example

@@ -1,0 +1,129 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// changesOfAWalk is more than any walk of an application with a certificate makes.
+const changesOfAWalk = 6
+
+// life is an application whose operator is killed after one change in each walk, and
+// then lives on. Before the next change is the same.
+type life struct {
+	name string
+	at   int
+	seen []string // every certificate that the application has seen
+}
+
+// An operator that is killed at any moment shows no certificate that the server does
+// not know, and finds its way: to the first certificate, through a renewal, and to the
+// end of the overlap.
+func TestOperatorKilledAtAnyMomentShowsNoCertificateThatTheServerDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	w := openWorkshop(t)
+	w.createIssuers(t)
+	lives := w.beginLives(t)
+	k := &killer{w: w, t: t, after: true}
+	k.place()
+	for _, step := range []struct {
+		name    string
+		prepare func()
+		seen    int // certificates that the application has ever seen
+		former  int // of them, those that are still registered beside the last
+	}{
+		{"request", func() {}, 0, 0},
+		{"first certificate", func() { w.awaitRevision(t, 1) }, 1, 0},
+		{"renewal", func() { w.renewAll(t, lives) }, 2, 1},
+		{"end of the overlap", func() { w.advance(certificateOverlap) }, 2, 0},
+	} {
+		step.prepare()
+		k.liveAll(step.name, lives, func(l *life) { l.seen = note(l.seen, k.requireKnown(l.name)) })
+		for _, l := range lives {
+			requireLife(t, step.name, w, l, step.seen, step.former)
+		}
+	}
+}
+
+func (w *workshop) beginLives(t *testing.T) []*life {
+	t.Helper()
+	var lives []*life
+	for at := 1; at <= changesOfAWalk; at++ {
+		l := &life{name: fmt.Sprintf("killed-after-%d", at), at: at}
+		w.create(t, l.name, selfSignedSpec)
+		lives = append(lives, l)
+	}
+	return lives
+}
+
+// liveAll has the operator killed and started again for each application. After the
+// last change there is none to be killed after.
+func (k *killer) liveAll(step string, lives []*life, look func(*life)) {
+	k.t.Helper()
+	killed := 0
+	for _, l := range lives {
+		k.look, k.at = func() { look(l) }, l.at
+		if k.run(l.name) {
+			killed = max(killed, l.at)
+		}
+		k.at = 0
+		k.run(l.name)
+	}
+	if killed < 2 || killed == changesOfAWalk {
+		k.t.Errorf("%s: the last change that the operator was killed after was number %d; want all of them to be hit, and no more", step, killed)
+	}
+}
+
+func requireLife(t *testing.T, step string, w *workshop, l *life, seen, former int) {
+	t.Helper()
+	if seen == 0 {
+		return // unless cert-manager was quick
+	}
+	what := fmt.Sprintf("killed after change %d of the %s", l.at, step)
+	if len(l.seen) != seen {
+		t.Errorf("%s: the application has seen %q", what, l.seen)
+		return
+	}
+	held := w.certificatesHeld(t, l.name)
+	requireCertificates(t, what, held, held.staged, l.seen[seen-1-former:]...)
+	requireCertificateStatus(t, w.get(t, l.name), held.staged, l.seen[seen-1-former:seen-1]...)
+}
+
+// awaitRevision waits until cert-manager has issued every certificate so many times.
+func (w *workshop) awaitRevision(t *testing.T, revision int) {
+	t.Helper()
+	w.eventually(t, fmt.Sprintf("every certificate has revision %d", revision), func(ctx context.Context) error {
+		var certificates cmv1.CertificateList
+		if err := w.kube.List(ctx, &certificates, client.InNamespace(w.namespace), client.HasLabels{"fapi-operator.io/application"}); err != nil {
+			return err
+		}
+		for _, certificate := range certificates.Items {
+			if certificate.Status.Revision == nil || *certificate.Status.Revision < revision || !isIssued(certificate.Status.Conditions) {
+				return fmt.Errorf("certificate %s is not issued", certificate.Name)
+			}
+		}
+		return nil
+	})
+}
+
+func isIssued(conditions []cmv1.CertificateCondition) bool {
+	for _, condition := range conditions {
+		if condition.Type == cmv1.CertificateConditionReady {
+			return condition.Status == cmmeta.ConditionTrue
+		}
+	}
+	return false
+}
+
+func (w *workshop) renewAll(t *testing.T, lives []*life) {
+	t.Helper()
+	for _, l := range lives {
+		w.renew(t, l.name+"-mtls")
+	}
+	w.awaitRevision(t, 2)
+}
