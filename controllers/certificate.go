@@ -62,17 +62,41 @@ func (r *Reconciler) keepCertificate(ctx context.Context, p *passage) verdict {
 // dropCertificate ends the renewals of a certificate that the spec asks for no
 // longer. Its Secret stays: software may still have it mounted.
 func (r *Reconciler) dropCertificate(ctx context.Context, p *passage) verdict {
-	certificate := &cmv1.Certificate{}
-	key := client.ObjectKey{Namespace: p.application.Namespace, Name: CertificateName(p.application)}
-	err := r.Uncached.Get(ctx, key, certificate)
-	if err == nil && isMadeFor(p.application, certificate) {
-		err = r.Kube.Delete(ctx, certificate, client.Preconditions{UID: &certificate.UID})
+	certificate, err := r.ownCertificate(ctx, p.application)
+	if err == nil {
+		err = r.deleteCertificate(ctx, certificate)
 	}
-	if client.IgnoreNotFound(err) != nil {
-		return unknown(fmt.Errorf("delete Certificate %s: %w", key.Name, err))
+	if err != nil {
+		return unknown(err)
 	}
 	p.status.Certificate = nil
 	return holds(v1alpha1.ReasonNotNeeded, "The spec asks for no certificate.")
+}
+
+// ownCertificate is nil where there is no Certificate that was made for the application.
+func (r *Reconciler) ownCertificate(ctx context.Context, application *v1alpha1.FAPIApplication) (*cmv1.Certificate, error) {
+	certificate := &cmv1.Certificate{}
+	key := client.ObjectKey{Namespace: application.Namespace, Name: CertificateName(application)}
+	if err := r.Uncached.Get(ctx, key, certificate); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("read Certificate %s: %w", key.Name, err)
+	}
+	if !isMadeFor(application, certificate) {
+		return nil, nil
+	}
+	return certificate, nil
+}
+
+// deleteCertificate deletes the Certificate that was read, and no other of its name;
+// nil is none.
+func (r *Reconciler) deleteCertificate(ctx context.Context, certificate *cmv1.Certificate) error {
+	if certificate == nil {
+		return nil
+	}
+	err := r.Kube.Delete(ctx, certificate, client.Preconditions{UID: &certificate.UID})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete Certificate %s: %w", certificate.Name, err)
+	}
+	return nil
 }
 
 // applyCertificate creates the Certificate or brings it up to date. Without a

@@ -27,6 +27,9 @@ func (r *Reconciler) end(ctx context.Context, p *passage) error {
 	if err != nil {
 		return errors.Join(err, r.keep(ctx, p, err))
 	}
+	if err := r.discardCertificate(ctx, p.application); err != nil {
+		return err
+	}
 	if err := r.patchFinalizer(ctx, p.application, controllerutil.RemoveFinalizer); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("remove the finalizer: %w", err))
 	}

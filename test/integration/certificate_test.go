@@ -327,3 +327,31 @@ func TestCertificateOfSomebodyElseIsLeftUntouched(t *testing.T) {
 	}
 	b.awaitReady(t, "payments")
 }
+
+// cert-manager leaves its Secrets behind, and the operator does not.
+func TestCertificateAndItsSecretsGoWithTheApplication(t *testing.T) {
+	t.Parallel()
+	w := openWorkshop(t)
+	w.createIssuers(t)
+	w.create(t, "issued", tlsSpec)
+	w.create(t, "retained", merge(t, selfSignedSpec, `deletionPolicy: Retain`))
+	w.create(t, "kept", merge(t, tlsSpec, `deletionPolicy: Retain`))
+	for _, name := range []string{"issued", "retained", "kept"} {
+		w.walkToReady(t, name)
+	}
+	w.Kubectl(t, "delete", "fapiapp/issued", "fapiapp/retained", "--namespace", w.namespace, "--wait=false")
+	w.Kubectl(t, "delete", "fapiapp/kept", "--namespace", w.namespace, "--wait=false", "--cascade=orphan")
+	for _, name := range []string{"issued", "retained", "kept"} {
+		w.walk(t, name)
+		w.awaitGone(t, name)
+	}
+	if w.find(t, "issued-mtls") != nil || w.find(t, "retained-mtls-staging") != nil {
+		t.Error("the Secret that cert-manager wrote is left")
+	}
+	for _, kind := range []string{"certificate/issued-mtls", "certificate/retained-mtls", "secret/retained-mtls"} {
+		w.Kubectl(t, "wait", "--for=delete", "--namespace", w.namespace, kind, "--timeout=60s")
+	}
+	if w.find(t, "kept-mtls") == nil || w.certificate(t, "kept-mtls") == nil {
+		t.Error("what was to be kept is gone")
+	}
+}

@@ -2,12 +2,17 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 )
 
 // changesOfAWalk is more than any walk of an application with a certificate makes.
@@ -22,8 +27,8 @@ type life struct {
 }
 
 // An operator that is killed at any moment shows no certificate that the server does
-// not know, and finds its way: to the first certificate, through a renewal, and to the
-// end of the overlap.
+// not know, and finds its way: to the first certificate, through a renewal, to the end
+// of the overlap, and to the end of the application.
 func TestOperatorKilledAtAnyMomentShowsNoCertificateThatTheServerDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	w := openWorkshop(t)
@@ -48,6 +53,11 @@ func TestOperatorKilledAtAnyMomentShowsNoCertificateThatTheServerDoesNotKnow(t *
 			requireLife(t, step.name, w, l, step.seen, step.former)
 		}
 	}
+	for _, l := range lives {
+		w.delete(t, l.name)
+	}
+	k.liveAll("end", lives, func(*life) {})
+	w.requireNothingLeft(t, lives)
 }
 
 func (w *workshop) beginLives(t *testing.T) []*life {
@@ -126,4 +136,25 @@ func (w *workshop) renewAll(t *testing.T, lives []*life) {
 		w.renew(t, l.name+"-mtls")
 	}
 	w.awaitRevision(t, 2)
+}
+
+// requireNothingLeft looks for what would stay of applications that are gone.
+func (w *workshop) requireNothingLeft(t *testing.T, lives []*life) {
+	t.Helper()
+	for _, l := range lives {
+		err := w.kube.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: l.name}, &v1alpha1.FAPIApplication{})
+		if !apierrors.IsNotFound(err) || w.find(t, l.name+"-mtls-staging") != nil {
+			t.Errorf("killed after change %d of the end: application %v, staging Secret %v", l.at, err, w.find(t, l.name+"-mtls-staging"))
+		}
+	}
+	w.eventually(t, "the garbage collector has taken the rest", func(ctx context.Context) error {
+		var certificates cmv1.CertificateList
+		var secrets corev1.SecretList
+		made := client.HasLabels{"fapi-operator.io/application"}
+		err := errors.Join(w.kube.List(ctx, &certificates, client.InNamespace(w.namespace), made), w.kube.List(ctx, &secrets, client.InNamespace(w.namespace), made))
+		if left := len(certificates.Items) + len(secrets.Items); left > 0 {
+			err = errors.Join(err, fmt.Errorf("%d Certificates and Secrets are left", left))
+		}
+		return err
+	})
 }

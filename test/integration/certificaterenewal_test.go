@@ -335,6 +335,12 @@ func TestApplicationOfAnEarlierVersionKeepsItsCertificateUntilTheNextIsRegistere
 	w.advance(certificateOverlap)
 	w.walk(t, "planner")
 	requireCertificates(t, "after the overlap", w.certificatesHeld(t, "planner"), second, second)
+	w.delete(t, "planner")
+	k.look = func() {}
+	k.run("planner")
+	if w.find(t, "planner-mtls") != nil {
+		t.Error("the Secret that an earlier version had cert-manager write is left")
+	}
 }
 
 // The server knows a client by certificates of one kind at a time. What the
