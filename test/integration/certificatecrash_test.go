@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
 // changesOfAWalk is more than any walk of an application with a certificate makes.
@@ -157,4 +161,84 @@ func (w *workshop) requireNothingLeft(t *testing.T, lives []*life) {
 		}
 		return err
 	})
+}
+
+// Whichever call of a renewal fails, and however, the server knows what the application
+// sees, the status says nothing of the certificate that is not so, and the next walks
+// find their way.
+func TestWhicheverCallOfARenewalFailsTheCertificateIsKnownAndConverges(t *testing.T) {
+	t.Parallel()
+	for name, failure := range apiServerFailures {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, first := openWithCertificate(t, selfSignedSpec)
+			before := w.remember(t)
+			second := w.reissue(t, "planner-mtls", "planner-mtls-staging")
+			failure.place(w)
+			for at := 1; w.renewsThrough(t, &failure, at, before); at++ {
+				requireCertificates(t, fmt.Sprintf("after call %d had failed", at), w.certificatesHeld(t, "planner"), second, first, second)
+				requireCertificateStatus(t, w.get(t, "planner"), second, first)
+				w.rewind(t, before)
+			}
+			if failure.calls < 8 {
+				t.Errorf("only %d calls were seen", failure.calls)
+			}
+		})
+	}
+}
+
+// renewsThrough has the call of that number fail; it tells whether there were so many.
+func (w *workshop) renewsThrough(t *testing.T, b *breaker, at int, before memory) (failed bool) {
+	t.Helper()
+	b.at, b.calls = at, 0
+	_, err := w.reconcile(t, "planner")
+	if b.calls < at {
+		return false
+	}
+	held, status := w.certificatesHeld(t, "planner"), w.get(t, "planner").Status
+	if !slices.Contains(held.registered, held.shown) {
+		t.Errorf("call %d: the application sees %s, and registered are %q", at, held.shown, held.registered)
+	}
+	isWritten := !equality.Semantic.DeepEqual(status, before.status)
+	if isWritten && meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionCertificateReady) && status.Certificate.Thumbprint != held.shown {
+		t.Errorf("call %d: the status tells of %s, and the application sees %s", at, status.Certificate.Thumbprint, held.shown)
+	}
+	b.at = 0
+	if err != nil {
+		w.walk(t, "planner")
+	}
+	w.walk(t, "planner")
+	return true
+}
+
+// memory is what there was at a moment: what the application saw, what was registered,
+// and the status.
+type memory struct {
+	secret   *corev1.Secret
+	metadata registration.Metadata
+	status   v1alpha1.FAPIApplicationStatus
+}
+
+func (w *workshop) remember(t *testing.T) memory {
+	t.Helper()
+	record, err := w.server.client(t, w.namespace+".planner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return memory{w.secret(t, "planner-mtls"), record.Metadata, w.get(t, "planner").Status}
+}
+
+// rewind makes it so again.
+func (w *workshop) rewind(t *testing.T, before memory) {
+	t.Helper()
+	secret := w.secret(t, "planner-mtls")
+	secret.Data, secret.Annotations = before.secret.Data, before.secret.Annotations
+	application := w.get(t, "planner")
+	application.Status = before.status
+	_, err := w.reconciler.Registrar.Register(t.Context(), w.namespace+".planner", registration.Request{
+		Owner: ownerOf(w.namespace, "planner"), Generation: application.Generation, Metadata: before.metadata,
+	})
+	if err := errors.Join(err, w.kube.Update(t.Context(), secret), w.kube.Status().Update(t.Context(), application)); err != nil {
+		t.Fatal(err)
+	}
 }
