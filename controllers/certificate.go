@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
@@ -114,7 +115,7 @@ func (r *Reconciler) applyCertificate(ctx context.Context, p *passage) (*cmv1.Ce
 		return nil, unknown(fmt.Errorf("read Certificate %s: %w", wanted.Name, err))
 	case exists && !isMadeFor(p.application, current):
 		return nil, ownedByAnother("Certificate", current)
-	case exists && equality.Semantic.DeepEqual(wanted.Spec, current.Spec):
+	case exists && equality.Semantic.DeepEqual(wanted.Spec, current.Spec) && metav1.IsControlledBy(current, p.application):
 		return current, verdict{}
 	}
 	if _, v := r.claimCertificateSecret(ctx, p, wanted.Spec.SecretName); v.status != "" {

@@ -126,25 +126,32 @@ func requireMessage(t *testing.T, application *v1alpha1.FAPIApplication, words s
 	}
 }
 
+// Nobody watches issuers, so that one which is waited for is looked at again.
 func TestIssuerThatIsNotReadyIsNamedWithItsReason(t *testing.T) {
 	t.Parallel()
-	b := openBank(t)
+	w := openWorkshop(t)
+	w.create(t, "planner", tlsSpec)
+	if again := w.walk(t, "planner"); again != time.Minute {
+		t.Errorf("a missing issuer is looked for again in %v, want 1m", again)
+	}
+	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionCertificateReady, metav1.ConditionFalse, v1alpha1.ReasonIssuerNotFound)
 	lame := &cmv1.Issuer{
-		ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: "client-ca"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "client-ca"},
 		Spec:       cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{CA: &cmv1.CAIssuer{SecretName: "nowhere"}}},
 	}
-	if err := b.kube.Create(t.Context(), lame); err != nil {
+	if err := w.kube.Create(t.Context(), lame); err != nil {
 		t.Fatal(err)
 	}
-	b.eventually(t, "cert-manager has looked at the issuer", func(ctx context.Context) error {
-		err := b.kube.Get(ctx, client.ObjectKeyFromObject(lame), lame)
+	w.eventually(t, "cert-manager has looked at the issuer", func(ctx context.Context) error {
+		err := w.kube.Get(ctx, client.ObjectKeyFromObject(lame), lame)
 		if err == nil && len(lame.Status.Conditions) == 0 {
 			err = errNotYet
 		}
 		return err
 	})
-	b.create(t, "payments", tlsSpec)
-	waiting := b.awaitCondition(t, "payments", v1alpha1.ConditionReady, v1alpha1.ReasonIssuerNotReady)
+	w.walk(t, "planner")
+	waiting := w.get(t, "planner")
+	requireCondition(t, waiting, v1alpha1.ConditionCertificateReady, metav1.ConditionFalse, v1alpha1.ReasonIssuerNotReady)
 	requireMessage(t, waiting, lame.Status.Conditions[0].Message)
 }
 
@@ -237,6 +244,8 @@ func TestSelfSignedCertificateIsRegisteredItself(t *testing.T) {
 	b.eventually(t, "the Secret that was deleted is back", func(ctx context.Context) error {
 		return b.kube.Get(ctx, client.ObjectKeyFromObject(shown), &corev1.Secret{})
 	})
+	b.renew(t, "payments-mtls")
+	b.awaitEvent(t, "payments", v1alpha1.ReasonCertificateRenewed)
 }
 
 // cert-manager takes whatever Secret a Certificate names, so the operator looks first.
@@ -351,7 +360,17 @@ func TestCertificateAndItsSecretsGoWithTheApplication(t *testing.T) {
 	for _, kind := range []string{"certificate/issued-mtls", "certificate/retained-mtls", "secret/retained-mtls"} {
 		w.Kubectl(t, "wait", "--for=delete", "--namespace", w.namespace, kind, "--timeout=60s")
 	}
-	if w.find(t, "kept-mtls") == nil || w.certificate(t, "kept-mtls") == nil {
+	kept := w.thumbprint(t, "kept-mtls")
+	if kept == "" || w.certificate(t, "kept-mtls") == nil {
 		t.Error("what was to be kept is gone")
+	}
+	w.create(t, "kept", tlsSpec)
+	if again := w.walkToReady(t, "kept"); again.Status.Certificate.Thumbprint != kept {
+		t.Errorf("certificate %s was kept, and the application that is back has %s", kept, again.Status.Certificate.Thumbprint)
+	}
+	w.delete(t, "kept")
+	w.walk(t, "kept")
+	if w.find(t, "kept-mtls") != nil {
+		t.Error("what was kept does not go with the application that is back")
 	}
 }
