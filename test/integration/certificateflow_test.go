@@ -1,34 +1,47 @@
 package integration
 
 import (
+	"context"
 	"crypto/tls"
 	"strings"
+	"sync"
 	"testing"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
 
 // presenting is an application that has read its certificate now, at the whole server.
-func (w *workshop) presenting(t *testing.T, server *fapitest.Server, method string) *fapitest.Client {
+func (b *bank) presenting(t *testing.T, server *fapitest.Server, method string) *fapitest.Client {
 	t.Helper()
-	secret := w.find(t, "planner-mtls")
-	certificate, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
+	certificate, err := b.shownCertificate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := &fapitest.Client{
 		Identity: fapitest.Identity{
-			ClientID: w.namespace + ".planner", RedirectURI: "https://app.example.com/callback", Scope: "openid accounts",
-			AuthMethod: method, Certificate: &certificate,
+			ClientID: b.namespace + ".planner", RedirectURI: "https://app.example.com/callback", Scope: "openid accounts",
+			AuthMethod: method, Certificate: certificate,
 		},
 		Issuer: server.Issuer, Roots: server.Authority.Pool(), Now: server.Clock.Now,
 	}
 	t.Cleanup(client.Close)
 	return client
+}
+
+// shownCertificate is what the application reads.
+func (b *bank) shownCertificate(ctx context.Context) (*tls.Certificate, error) {
+	secret := &corev1.Secret{}
+	if err := b.kube.Get(ctx, client.ObjectKey{Namespace: b.namespace, Name: "planner-mtls"}, secret); err != nil {
+		return nil, err
+	}
+	certificate, err := tls.X509KeyPair(secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey])
+	return &certificate, err
 }
 
 // The operator, a real API server, cert-manager and the whole authorization server:
@@ -88,6 +101,91 @@ func TestApplicationIsServedThroughAChangeOfItsIssuersCA(t *testing.T) {
 	requireRefreshed(t, "signed by the new CA after the overlap", quick, granted, "")
 }
 
+// renewals is how often each certificate is renewed under load.
+const renewals = 2
+
+// The running operator, cert-manager and the whole server: an instance that reads the
+// Secret before each request, and one that never reads it again, are served all the time.
+func TestRenewalsUnderLoadLoseNoRequest(t *testing.T) {
+	t.Parallel()
+	for method, test := range map[string]struct{ spec, issued string }{
+		oauth.AuthTLSClient:     {tlsSpec, "planner-mtls"},
+		oauth.AuthSelfSignedTLS: {selfSignedSpec, "planner-mtls-staging"},
+	} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			server := fapitest.StartServer(t)
+			server.Clock.Run()
+			b := openBranch(t, fapi.Limits{})
+			b.registrar = server.Registrar
+			b.startOperator(t)
+			b.createIssuers(t)
+			b.create(t, "planner", refreshing(t, test.spec))
+			b.awaitReady(t, "planner")
+			slow := b.presenting(t, server, method)
+			refreshToken := consent(t, slow, server)
+
+			load := b.load(t, slow, refreshToken)
+			for range renewals {
+				before := b.thumbprint(t, "planner-mtls")
+				b.reissue(t, "planner-mtls", test.issued)
+				b.awaitOther(t, "planner-mtls", before)
+			}
+			served := load()
+			t.Logf("%d requests in %d renewals", served, renewals)
+			if served < 2*renewals {
+				t.Error("so few requests say nothing")
+			}
+		})
+	}
+}
+
+// load has both instances ask for tokens, in turn, until it is told to end; it tells
+// how many requests were served.
+func (b *bank) load(t *testing.T, slow *fapitest.Client, refreshToken string) (end func() (served int)) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	begun := context.WithoutCancel(ctx) // what has begun is finished
+	ended := make(chan int)
+	go func() {
+		served := 0
+		for ; ctx.Err() == nil; served++ {
+			if _, err := slow.Refresh(begun, refreshToken, ""); err != nil {
+				t.Errorf("the instance that never reads again: %v", err)
+			}
+			if err := b.refreshAnew(begun, slow, refreshToken); err != nil {
+				t.Errorf("the instance that reads again: %v", err)
+			}
+		}
+		ended <- 2 * served
+	}()
+	end = sync.OnceValue(func() int {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() { end() })
+	return end
+}
+
+// refreshAnew presents the certificate that the Secret shows now.
+func (b *bank) refreshAnew(ctx context.Context, instance *fapitest.Client, refreshToken string) error {
+	certificate, err := b.shownCertificate(ctx)
+	if err != nil {
+		return err
+	}
+	again := instance.With(instance.Misbehave)
+	again.Certificate = certificate
+	defer again.Close()
+	_, err = again.Refresh(ctx, refreshToken, "")
+	return err
+}
+
+// refreshing lets the client have refresh tokens.
+func refreshing(t *testing.T, spec string) string {
+	t.Helper()
+	return merge(t, spec, `{grantTypes: [authorization_code, refresh_token], scopes: [openid, accounts]}`)
+}
+
 // openCounter is a workshop whose operator registers at a whole server. Its
 // application planner is ready, and gets refresh tokens.
 func openCounter(t *testing.T, spec string) (*workshop, *fapitest.Server) {
@@ -97,7 +195,7 @@ func openCounter(t *testing.T, spec string) (*workshop, *fapitest.Server) {
 	w := openWorkshop(t)
 	w.createIssuers(t)
 	w.reconciler.Registrar = server.Registrar
-	w.create(t, "planner", merge(t, spec, `{grantTypes: [authorization_code, refresh_token], scopes: [openid, accounts]}`))
+	w.create(t, "planner", refreshing(t, spec))
 	w.walkToReady(t, "planner")
 	return w, server
 }

@@ -16,12 +16,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
+	"github.com/fapi-operator/fapi-operator/controllers"
 )
 
 // certificateOverlap is how long a former certificate stays registered where the spec
@@ -61,9 +63,9 @@ func (w *workshop) certificatesHeld(t *testing.T, name string) certificatesHeld 
 }
 
 // thumbprint is empty where the Secret holds no certificate.
-func (w *workshop) thumbprint(t *testing.T, secret string) string {
+func (b *bank) thumbprint(t *testing.T, secret string) string {
 	t.Helper()
-	if found := w.find(t, secret); found != nil {
+	if found := b.find(t, secret); found != nil {
 		if block, _ := pem.Decode(found.Data[corev1.TLSCertKey]); block != nil {
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
@@ -100,17 +102,17 @@ func (w *workshop) walkToReady(t *testing.T, name string) *v1alpha1.FAPIApplicat
 
 // reissue has cert-manager renew the certificate, and gives the thumbprint of the new
 // one in the Secret that it writes.
-func (w *workshop) reissue(t *testing.T, certificate, secret string) string {
+func (b *bank) reissue(t *testing.T, certificate, secret string) string {
 	t.Helper()
-	before := w.thumbprint(t, secret)
-	w.renew(t, certificate)
-	return w.awaitOther(t, secret, before)
+	before := b.thumbprint(t, secret)
+	b.renew(t, certificate)
+	return b.awaitOther(t, secret, before)
 }
 
-func (w *workshop) awaitOther(t *testing.T, secret, before string) (after string) {
+func (b *bank) awaitOther(t *testing.T, secret, before string) (after string) {
 	t.Helper()
-	w.eventually(t, "another certificate is in Secret "+secret, func(context.Context) error {
-		if after = w.thumbprint(t, secret); after == "" || after == before {
+	b.eventually(t, "another certificate is in Secret "+secret, func(context.Context) error {
+		if after = b.thumbprint(t, secret); after == "" || after == before {
 			return errNotYet
 		}
 		return nil
@@ -153,6 +155,14 @@ func TestSelfSignedCertificateIsRegisteredBeforeItIsShownAndTheFormerOneStaysFor
 	requireCertificateStatus(t, w.get(t, "planner"), first)
 
 	w.server.faults.set(nil)
+	w.reconciler.Replicas = controllers.NewReplicas(w.kube, nil, types.NamespacedName{Namespace: w.namespace, Name: "nowhere"})
+	if _, err := w.reconcile(t, "planner"); err == nil {
+		t.Error("the walk succeeded though no replica is known to serve the client")
+	}
+	requireCertificates(t, "while nobody serves it", w.certificatesHeld(t, "planner"), first, first, second)
+	requireCertificateStatus(t, w.get(t, "planner"), first)
+
+	w.reconciler.Replicas = nil
 	if due := w.walk(t, "planner"); due != certificateOverlap {
 		t.Errorf("the operator comes back in %v, want %v", due, certificateOverlap)
 	}
@@ -341,6 +351,25 @@ func TestApplicationOfAnEarlierVersionKeepsItsCertificateUntilTheNextIsRegistere
 	if w.find(t, "planner-mtls") != nil {
 		t.Error("the Secret that an earlier version had cert-manager write is left")
 	}
+}
+
+// An application of an earlier version whose certificate a CA signs is not registered
+// again, and from then on its CA may change.
+func TestApplicationOfAnEarlierVersionWithACAsCertificateRegistersNothing(t *testing.T) {
+	t.Parallel()
+	w, first := openWithCertificate(t, tlsSpec)
+	secret := w.secret(t, "planner-mtls")
+	state := secret.Annotations[controllers.CertificateStateAnnotation]
+	delete(secret.Annotations, controllers.CertificateStateAnnotation)
+	if err := w.kube.Update(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	revision := w.server.revision(t)
+	w.walk(t, "planner")
+	if got := w.secret(t, "planner-mtls").Annotations[controllers.CertificateStateAnnotation]; got != state || state == "" || w.server.revision(t) != revision {
+		t.Errorf("the Secret tells of %q, want %q; revision %d became %d", got, state, revision, w.server.revision(t))
+	}
+	requireCertificateStatus(t, w.get(t, "planner"), first)
 }
 
 // The server knows a client by certificates of one kind at a time. What the

@@ -61,10 +61,10 @@ func (w *workshop) keysHeld(t *testing.T) keysHeld {
 	return held
 }
 
-func (w *workshop) find(t *testing.T, name string) *corev1.Secret {
+func (b *bank) find(t *testing.T, name string) *corev1.Secret {
 	t.Helper()
 	secret := &corev1.Secret{}
-	err := w.kube.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: name}, secret)
+	err := b.kube.Get(t.Context(), client.ObjectKey{Namespace: b.namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
