@@ -63,15 +63,26 @@ func (r *Reconciler) keepCertificate(ctx context.Context, p *passage) verdict {
 // dropCertificate ends the renewals of a certificate that the spec asks for no
 // longer. Its Secret stays: software may still have it mounted.
 func (r *Reconciler) dropCertificate(ctx context.Context, p *passage) verdict {
-	certificate, err := r.ownCertificate(ctx, p.application)
-	if err == nil {
-		err = r.deleteCertificate(ctx, certificate)
-	}
-	if err != nil {
+	if err := r.dropSeenCertificate(ctx, p.application); err != nil {
 		return unknown(err)
 	}
 	p.status.Certificate = nil
 	return holds(v1alpha1.ReasonNotNeeded, "The spec asks for no certificate.")
+}
+
+// dropSeenCertificate makes no request where the cache has no such Certificate: most
+// applications never had one. When the cache comes to see one, the application is
+// reconciled again.
+func (r *Reconciler) dropSeenCertificate(ctx context.Context, application *v1alpha1.FAPIApplication) error {
+	key := client.ObjectKey{Namespace: application.Namespace, Name: CertificateName(application)}
+	if err := r.Kube.Get(ctx, key, &cmv1.Certificate{}); apierrors.IsNotFound(err) {
+		return nil
+	}
+	certificate, err := r.ownCertificate(ctx, application)
+	if err != nil {
+		return err
+	}
+	return r.deleteCertificate(ctx, certificate)
 }
 
 // ownCertificate is nil where there is no Certificate that was made for the application.

@@ -141,7 +141,7 @@ func references(object client.Object) []string {
 	if !ok {
 		return nil
 	}
-	var names []string
+	names := []string{reference("Certificate", CertificateName(application))} // Also one that it has no more.
 	if keys := application.Spec.Keys; keys != nil {
 		switch keys.Source {
 		case v1alpha1.KeySourceSecretRef:
@@ -156,7 +156,7 @@ func references(object client.Object) []string {
 		names = append(names, reference("ConfigMap", tls.TrustAnchors.ConfigMapRef.Name))
 	}
 	if clientmetadata.HasManagedCertificate(&application.Spec) {
-		names = append(names, reference("Certificate", CertificateName(application)), reference("Secret", CertificateSecretName(application)))
+		names = append(names, reference("Secret", CertificateSecretName(application)))
 		if clientmetadata.RegistersCertificate(&application.Spec) {
 			names = append(names, reference("Secret", StagedCertificateSecretName(application)))
 		}
