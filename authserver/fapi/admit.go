@@ -60,6 +60,10 @@ type memberRule struct {
 type check struct {
 	member string
 	holds  func(*candidate) bool
+	// condition is the predicate as data, as far as it can be said so; nil where
+	// nothing of it can. Where it is all, the predicate says nothing more.
+	condition Condition
+	isAll     bool
 }
 
 // member is a metadata member whose value is a string.
@@ -68,14 +72,57 @@ type member struct {
 	of   func(*candidate) string
 }
 
+// list is a metadata member whose value is a list.
+type list struct {
+	name string
+	of   func(*candidate) []string
+}
+
 // on makes the check of a single member.
-func on(name string, holds func(*candidate) bool) []check { return []check{{name, holds}} }
+func on(name string, holds func(*candidate) bool) []check {
+	return []check{{member: name, holds: holds}}
+}
+
+// demand makes the check of a single member from a condition, which says all of it.
+func demand(name string, condition Condition) []check {
+	return []check{{name, condition.holds, condition, true}}
+}
+
+// demandAndMore makes the check of a single member from a condition, and from
+// what no condition can say.
+func demandAndMore(name string, condition Condition, more func(*candidate) bool) []check {
+	holds := func(c *candidate) bool { return condition.holds(c) && more(c) }
+	return []check{{name, holds, condition, false}}
+}
+
+// demandOfEach makes a check for every member from a condition on it.
+func demandOfEach(condition func(member) Condition, members ...member) []check {
+	var checks []check
+	for _, member := range members {
+		checks = append(checks, demand(member.name, condition(member))...)
+	}
+	return checks
+}
+
+// demandOfEachAndMore is demandOfEach, and what no condition can say of a value that is stated.
+func demandOfEachAndMore(condition func(member) Condition, more func(c *candidate, value string) bool, members ...member) []check {
+	var checks []check
+	for i, rest := range each(more, members...) {
+		checks = append(checks, demandAndMore(rest.member, condition(members[i]), rest.holds)...)
+	}
+	return checks
+}
+
+// hasIfStated makes the condition of demandOfEach that asks for a form.
+func hasIfStated(form Form) func(member) Condition {
+	return func(m member) Condition { return m.hasIfStated(form) }
+}
 
 // each makes a check for every member. A member that is left out obeys.
 func each(holds func(c *candidate, value string) bool, members ...member) []check {
 	checks := make([]check, len(members))
 	for i, member := range members {
-		checks[i] = check{member.name, func(c *candidate) bool {
+		checks[i] = check{member: member.name, holds: func(c *candidate) bool {
 			value := member.of(c)
 			return value == "" && !c.isPending(member.name) || holds(c, value)
 		}}

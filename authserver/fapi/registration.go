@@ -2,6 +2,7 @@ package fapi
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
@@ -9,41 +10,43 @@ import (
 // registrationRules is what FAPI and this product demand of a client's
 // registration, in the order in which violations are told: who the client is,
 // what it may do, how it proves itself, and with which keys and algorithms.
-var registrationRules = expand([]memberRule{
+var registrationRules = expand(registrationDemands)
+
+var registrationDemands = []memberRule{
 	{
 		ID:     "LOCAL-CLIENT-ID",
 		Clause: "FAPI 2.0 Security Profile, 6.7; the syntax is our own choice",
 		Demand: fmt.Sprintf("a client_id has %d to %d letters, digits, dots, hyphens and underscores and starts with a letter or digit, so that it never passes for a person's subject", ClientIDMinLength, ClientIDMaxLength),
 		Remedy: "write a client_id such as bank.payments-app",
-		Checks: on("client_id", identifiesNoPerson),
+		Checks: on(clientID.name, identifiesNoPerson.holds),
 	},
 	{
 		ID:     "LOCAL-CLIENT-NAME",
 		Clause: "RFC 7591, 2 and 5; the size is our own choice",
 		Demand: fmt.Sprintf("a client_name has at most %d characters, all of them visible, so that what people read when they consent cannot be disguised", MaxClientNameLength),
 		Remedy: "shorten the name, and take out control, formatting and invisible characters",
-		Checks: on("client_name", clientNameIsReadable),
+		Checks: demand(clientName.name, clientName.hasIfStated(readable(MaxClientNameLength))),
 	},
 	{
 		ID:     "LOCAL-CONTACT",
 		Clause: "RFC 7591, 2; the size is our own choice",
 		Demand: fmt.Sprintf("a contact has 1 to %d characters, all of them visible", MaxContactLength),
 		Remedy: "write an e-mail address, a telephone number or a URL",
-		Checks: on("contacts", contactsAreReadable),
+		Checks: demand(contacts.name, contacts.each(readable(MaxContactLength))),
 	},
 	{
 		ID:     "LOCAL-PAGE-URI",
 		Clause: "RFC 7591, 2; https is our own choice",
 		Demand: "a page about the client is an absolute https URI without user information, since people follow it from the consent page",
 		Remedy: "write a URI such as https://www.example.com/about, or leave the member out",
-		Checks: each(isPageURI, clientURI, logoURI, policyURI, tosURI),
+		Checks: demandOfEachAndMore(hasIfStated(webURI), isParsedWithHost, clientURI, logoURI, policyURI, tosURI),
 	},
 	{
 		ID:     "LOCAL-APPLICATION-TYPE",
 		Clause: "OpenID Connect Dynamic Client Registration, 2; other values are refused by our own choice",
 		Demand: "the application_type is web or native",
 		Remedy: "write web, or native for an application on a person's device",
-		Checks: on("application_type", applicationTypeIsKnown),
+		Checks: demand(applicationType.name, applicationType.hasIfStated(OneOf{oauth.ApplicationWeb, oauth.ApplicationNative})),
 	},
 	{
 		ID:     "LOCAL-LIST",
@@ -58,35 +61,35 @@ var registrationRules = expand([]memberRule{
 		Clause: "FAPI 2.0 Security Profile, 5.3.2.1-2",
 		Demand: "the resource owner password credentials grant is refused",
 		Remedy: "use authorization_code for people, or client_credentials for machines",
-		Checks: on("grant_types", omitsPasswordGrant),
+		Checks: demand(grantTypes.name, omitsPasswordGrant),
 	},
 	{
 		ID:     "FAPI2-SP-FINAL-5.3.2.2-1",
 		Clause: "FAPI 2.0 Security Profile, 5.3.2.2-1",
 		Demand: "the only response type is code; implicit and hybrid flows are refused",
 		Remedy: "use the grant type authorization_code with the response type code",
-		Checks: []check{{"grant_types", omitsImplicitGrant}, {"response_types", onlyCodeResponses}},
+		Checks: slices.Concat(demand(grantTypes.name, omitsImplicitGrant), demand(responseTypes.name, responseTypes.each(OneOf{oauth.ResponseTypeCode}))),
 	},
 	{
 		ID:     "LOCAL-GRANT-TYPE",
 		Clause: "RFC 7591, 2; the set is our own choice",
 		Demand: "the grant_types list at least one of authorization_code, refresh_token and client_credentials, and no other",
 		Remedy: "list authorization_code (with refresh_token) for people, or client_credentials for machines",
-		Checks: on("grant_types", onlyKnownGrants),
+		Checks: demand(grantTypes.name, onlyKnownGrants),
 	},
 	{
 		ID:     "RFC6749-4.4.3",
 		Clause: "RFC 6749, 4.4.3 and 6",
 		Demand: "the grant type refresh_token goes with authorization_code, since no other grant here issues refresh tokens",
 		Remedy: "add authorization_code, or take refresh_token out",
-		Checks: on("grant_types", refreshesOnlyCodeGrants),
+		Checks: demand(grantTypes.name, refreshesOnlyCodeGrants),
 	},
 	{
 		ID:     "RFC7591-2.1",
 		Clause: "RFC 7591, 2.1",
 		Demand: "the response type code is registered with the grant type authorization_code and with no other",
 		Remedy: "leave response_types out: code is the default with authorization_code, and without it there is none",
-		Checks: on("response_types", responseTypesMatchGrants),
+		Checks: demand(responseTypes.name, responseTypesMatchGrants),
 	},
 	{
 		ID:     "LOCAL-RESPONSE-MODE",
@@ -100,7 +103,7 @@ var registrationRules = expand([]memberRule{
 		Clause: "RFC 6749, 3.3",
 		Demand: `a scope is made of values separated by single spaces, each of visible ASCII characters without " and \`,
 		Remedy: "correct the scope values",
-		Checks: on("scope", scopeIsWellFormed),
+		Checks: demand(scope.name, scopeIsWellFormed),
 	},
 	{
 		ID:     "LOCAL-SCOPE",
@@ -114,7 +117,7 @@ var registrationRules = expand([]memberRule{
 		Clause: "RFC 7662, 4; RFC 8707, 2; our own choice",
 		Demand: "a resource whose access tokens a client may introspect is an absolute URI without a fragment, and one that the server issues access tokens for",
 		Remedy: "write the resource's identifier, the aud of its access tokens",
-		Checks: on("fapi_operator_introspection_resources", introspectsKnownResources),
+		Checks: demandAndMore(introspectionResources.name, introspectionResources.each(resourceIndicator), introspectsKnownResources),
 	},
 	{
 		ID:     "LOCAL-AUTHORIZATION-DETAILS-TYPE",
@@ -128,14 +131,14 @@ var registrationRules = expand([]memberRule{
 		Clause: "RFC 6454, 6.2; https is our own choice",
 		Demand: "an allowed origin is written as browsers send it: https, a host in lower case, and a port unless it is 443; no path, pattern or null",
 		Remedy: "write an origin such as https://app.example.com",
-		Checks: on("fapi_operator_allowed_origins", originsAreCanonical),
+		Checks: demandAndMore(allowedOrigins.name, allowedOrigins.each(httpsOrigin), originsAreCanonical),
 	},
 	{
 		ID:     "LOCAL-ACCESS-TOKEN-LIFETIME",
 		Clause: "FAPI 2.0 Security Profile, 6.1; the bounds are our own choice",
 		Demand: fmt.Sprintf("access tokens live at least %v and at most as long as the server's configuration allows", MinAccessTokenLifetime),
 		Remedy: "write a lifetime such as 300 seconds",
-		Checks: on("fapi_operator_access_token_lifetime", accessTokenLifetimeIsBounded),
+		Checks: demandAndMore("fapi_operator_access_token_lifetime", accessTokenLifetimeIsLong, accessTokenLifetimeIsAllowed),
 	},
 
 	{
@@ -144,7 +147,7 @@ var registrationRules = expand([]memberRule{
 		Demand: "the grant type authorization_code needs at least one redirect URI",
 		Remedy: "register the URI that receives the authorization response",
 		Code:   oauth.InvalidRedirectURI,
-		Checks: on("redirect_uris", codeFlowHasRedirectURI),
+		Checks: demand(redirectURIs.name, Any{Not{usesCode}, redirectURIs.stated()}),
 	},
 	{
 		ID:     "RFC6749-3.1.2",
@@ -152,7 +155,7 @@ var registrationRules = expand([]memberRule{
 		Demand: "a redirect URI is an absolute URI with a host and without a fragment",
 		Remedy: "write a URI such as https://app.example.com/callback",
 		Code:   oauth.InvalidRedirectURI,
-		Checks: on("redirect_uris", redirectURIsAreAbsolute),
+		Checks: demandAndMore(redirectURIs.name, redirectURIs.each(absoluteURI), redirectURIsAreParsed),
 	},
 	{
 		ID:     "FAPI2-SP-FINAL-5.3.2.2-8",
@@ -160,7 +163,7 @@ var registrationRules = expand([]memberRule{
 		Demand: "redirect URIs use https; http is for native clients on the loopback addresses 127.0.0.1 and [::1] alone",
 		Remedy: "use https, or state the application_type native for a loopback address",
 		Code:   oauth.InvalidRedirectURI,
-		Checks: on("redirect_uris", httpOnlyOnLoopback),
+		Checks: demand(redirectURIs.name, httpOnlyOnLoopback),
 	},
 	{
 		ID:     "RFC8252-8.3",
@@ -168,7 +171,7 @@ var registrationRules = expand([]memberRule{
 		Demand: "a native client names the loopback interface by its address, since the name localhost may resolve to another host",
 		Remedy: "write http://127.0.0.1 or http://[::1] instead of http://localhost",
 		Code:   oauth.InvalidRedirectURI,
-		Checks: on("redirect_uris", loopbackByAddress),
+		Checks: demand(redirectURIs.name, Any{Not{isNative}, redirectURIs.each(Neither{httpOnLocalhost})}),
 	},
 	{
 		ID:     "LOCAL-REDIRECT-SCHEME",
@@ -176,7 +179,7 @@ var registrationRules = expand([]memberRule{
 		Demand: "private-use schemes are refused: any application on a device can claim one, and clients here are confidential",
 		Remedy: "use an https URI that the application claims, or a loopback address",
 		Code:   oauth.InvalidRedirectURI,
-		Checks: on("redirect_uris", noPrivateUseScheme),
+		Checks: demand(redirectURIs.name, redirectURIs.each(Either{webScheme, Neither{anyScheme}})),
 	},
 	{
 		ID:     "RFC9700-2.1",
@@ -184,7 +187,7 @@ var registrationRules = expand([]memberRule{
 		Demand: "redirect URIs are compared as exact strings; a pattern (*) matches nothing and is refused",
 		Remedy: "register every redirect URI in full",
 		Code:   oauth.InvalidRedirectURI,
-		Checks: on("redirect_uris", noPattern),
+		Checks: demand(redirectURIs.name, redirectURIs.each(Neither{matches(`\*`)})),
 	},
 	{
 		ID:     "LOCAL-REDIRECT-URI",
@@ -192,21 +195,21 @@ var registrationRules = expand([]memberRule{
 		Demand: fmt.Sprintf("a redirect URI has at most %d characters, all of them legal in a URI, and no user information and no dot segments, so that everybody reads it the same way", MaxURILength),
 		Remedy: "percent-encode other characters and write the path in full",
 		Code:   oauth.InvalidRedirectURI,
-		Checks: on("redirect_uris", redirectURIsAreUnambiguous),
+		Checks: demand(redirectURIs.name, redirectURIs.each(unambiguousURI)),
 	},
 	{
 		ID:     "FAPI2-SP-FINAL-5.3.2.2-3",
 		Clause: "FAPI 2.0 Security Profile, 5.3.2.2-3; RFC 9126, 6",
 		Demand: "every authorization request is pushed first",
 		Remedy: "state true, or leave the member out",
-		Checks: on("require_pushed_authorization_requests", pushesEveryRequest),
+		Checks: demand("require_pushed_authorization_requests", pushesEveryRequest),
 	},
 	{
 		ID:     "FAPI2-SP-FINAL-5.3.2.2-5",
 		Clause: "FAPI 2.0 Security Profile, 5.3.2.2-5",
 		Demand: "PKCE is required, with S256 as the code challenge method",
 		Remedy: "state true and S256, or leave the members out",
-		Checks: []check{{"fapi_operator_pkce_required", requiresPKCE}, {"fapi_operator_code_challenge_method", challengesWithS256}},
+		Checks: slices.Concat(demand("fapi_operator_pkce_required", requiresPKCE), demand(codeChallengeMethod.name, codeChallengeMethod.hasIfStated(OneOf{oauth.CodeChallengeMethodS256}))),
 	},
 
 	{
@@ -214,14 +217,14 @@ var registrationRules = expand([]memberRule{
 		Clause: "FAPI 2.0 Security Profile, 5.3.2.1-3",
 		Demand: "clients are confidential; a public client, which does not authenticate, is refused",
 		Remedy: "use private_key_jwt, tls_client_auth or self_signed_tls_client_auth",
-		Checks: on("token_endpoint_auth_method", isConfidential),
+		Checks: demand(authMethod.name, authMethod.has(Neither{OneOf{oauth.AuthNone}})),
 	},
 	{
 		ID:     "FAPI2-SP-FINAL-5.3.2.1-6",
 		Clause: "FAPI 2.0 Security Profile, 5.3.2.1-6",
 		Demand: "clients authenticate by mutual TLS or private_key_jwt; a shared secret is refused, and so is stating nothing, which would mean one",
 		Remedy: "use private_key_jwt, tls_client_auth or self_signed_tls_client_auth",
-		Checks: on("token_endpoint_auth_method", authenticatesAsymmetrically),
+		Checks: demand(authMethod.name, authenticatesAsymmetrically),
 	},
 	{
 		ID:     "FAPI2-SP-FINAL-5.3.2.1-4",
@@ -243,7 +246,7 @@ var registrationRules = expand([]memberRule{
 		Clause: "RFC 8705, 2.1.2",
 		Demand: "tls_client_auth names the client's certificate by exactly one of its subject DN and its subject alternative names",
 		Remedy: "state exactly one of tls_client_auth_subject_dn, tls_client_auth_san_dns, _uri, _ip and _email",
-		Checks: on("tls_client_auth_subject_dn", hasOneCertificateMatcher),
+		Checks: demand(subjectDN.name, hasOneCertificateMatcher),
 	},
 	{
 		ID:     "RFC4514-3",
@@ -264,14 +267,14 @@ var registrationRules = expand([]memberRule{
 		Clause: "RFC 8705, 2.1.2; refused by our own choice",
 		Demand: "names and issuers of the client's certificate are for tls_client_auth; with another method they would be ignored",
 		Remedy: "use tls_client_auth, or leave the member out",
-		Checks: each(isForTLSClientAuth, subjectDN, sanDNS, sanURI, sanIP, sanEmail, trustAnchors, trustBundle),
+		Checks: demandOfEach(isForTLSClientAuth, subjectDN, sanDNS, sanURI, sanIP, sanEmail, trustAnchors, trustBundle),
 	},
 	{
 		ID:     "LOCAL-TRUST-ANCHOR",
 		Clause: "RFC 8705, 2.1; our own choice",
 		Demand: "tls_client_auth needs the issuers of the client's certificate, either by value or as a bundle of the server: they count for this client alone",
 		Remedy: "state exactly one of the client's trust anchors and a trust bundle",
-		Checks: on("fapi_operator_tls_client_auth_trust_anchors", hasOneTrustAnchorSource),
+		Checks: demand(trustAnchors.name, hasOneTrustAnchorSource),
 	},
 	{
 		ID:     "LOCAL-TRUST-ANCHOR-PEM",
@@ -300,14 +303,14 @@ var registrationRules = expand([]memberRule{
 		Clause: "RFC 7591, 2",
 		Demand: "the members jwks and jwks_uri exclude each other",
 		Remedy: "state the keys by value or by URI",
-		Checks: on("jwks", keysHaveOneSource),
+		Checks: demand(jwks.name, Any{Not{jwks.stated()}, Not{jwksURI.stated()}}),
 	},
 	{
 		ID:     "FAPI2-SP-FINAL-5.4.2-1",
 		Clause: "FAPI 2.0 Security Profile, 5.4.2-1",
 		Demand: "a jwks_uri is served over TLS: an absolute https URI without user information and fragment",
 		Remedy: "write a URI such as https://app.example.com/jwks.json",
-		Checks: on("jwks_uri", keysAreFetchedOverTLS),
+		Checks: demandOfEachAndMore(hasIfStated(Every{webURI, Neither{fragment}}), isParsedWithHost, jwksURI),
 	},
 	{
 		ID:     "RFC7517-5",
@@ -321,7 +324,7 @@ var registrationRules = expand([]memberRule{
 		Clause: "RFC 7517, 9.2; RFC 7591, 2",
 		Demand: "the jwks holds public keys alone: no private and no symmetric key",
 		Remedy: "replace the key, since it has been shown, and register its public half",
-		Checks: on("jwks", keySetIsPublic),
+		Checks: demandAndMore(jwks.name, keysLackPrivateMembers, keySetIsPublic),
 	},
 	{
 		ID:     "LOCAL-REVOKED-KEY",
@@ -335,7 +338,7 @@ var registrationRules = expand([]memberRule{
 		Clause: "FAPI 2.0 Security Profile, 5.4.1-2",
 		Demand: fmt.Sprintf("RSA keys have at least %d bits", MinRSAKeyBits),
 		Remedy: "make a longer key, or an elliptic curve key on P-256",
-		Checks: []check{{"jwks", rsaKeysAreLong}, {"fapi_operator_tls_client_auth_trust_anchors", rsaTrustAnchorsAreLong}},
+		Checks: slices.Concat(on("jwks", rsaKeysAreLong), on("fapi_operator_tls_client_auth_trust_anchors", rsaTrustAnchorsAreLong)),
 	},
 	{
 		ID:     "FAPI2-SP-FINAL-5.4.1-3",
@@ -356,28 +359,28 @@ var registrationRules = expand([]memberRule{
 		Clause: "OpenID Connect Core, 9",
 		Demand: "private_key_jwt needs a public key of the client that verifies token_endpoint_auth_signing_alg",
 		Remedy: "state jwks or jwks_uri with a key that fits the algorithm",
-		Checks: on("jwks", hasKeyForAssertions),
+		Checks: demandAndMore(jwks.name, Any{Not{usesPrivateKeyJWT}, Not{assertionSigningAlg.hasIfStated(signatureAlgorithm)}, keysAreStated}, hasKeyForAssertions),
 	},
 	{
 		ID:     "RFC8705-2.2.2",
 		Clause: "RFC 8705, 2.2.2",
 		Demand: "self_signed_tls_client_auth needs the client's certificate as x5c of a key in jwks or at jwks_uri",
 		Remedy: "state jwks or jwks_uri with a key that has x5c",
-		Checks: on("jwks", hasSelfSignedCertificate),
+		Checks: demandAndMore(jwks.name, Any{Not{usesSelfSignedTLS}, keysAreStated}, hasSelfSignedCertificate),
 	},
 	{
 		ID:     "FAPI2-MS-FINAL-5.3.1-1",
 		Clause: "FAPI 2.0 Message Signing, 5.3.1-1; RFC 9101, 6.2",
 		Demand: "signed request objects need a public key of the client that verifies request_object_signing_alg",
 		Remedy: "state jwks or jwks_uri with a key that fits the algorithm",
-		Checks: on("jwks", hasKeyForRequestObjects),
+		Checks: demandAndMore(jwks.name, Any{Not{requestObjectSigningAlg.has(signatureAlgorithm)}, keysAreStated}, hasKeyForRequestObjects),
 	},
 	{
 		ID:     "OIDCC-10.2",
 		Clause: "OpenID Connect Core, 10.2; JARM, 3",
 		Demand: "encrypted responses need a public key of the client for the algorithm",
 		Remedy: "state jwks or jwks_uri with an encryption key that fits the algorithm, or leave the algorithm out",
-		Checks: each(hasKeyToEncryptTo, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg, userinfoEncryptionAlg),
+		Checks: demandOfEachAndMore(needsKeysToEncryptTo, hasKeyToEncryptTo, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg, userinfoEncryptionAlg),
 	},
 
 	{
@@ -385,53 +388,53 @@ var registrationRules = expand([]memberRule{
 		Clause: "FAPI 2.0 Security Profile, 5.4.1-1",
 		Demand: "JWTs are signed with PS256, ES256 or EdDSA, and never with none",
 		Remedy: "write ES256, PS256 or EdDSA",
-		Checks: each(isSignatureAlgorithm, assertionSigningAlg, requestObjectSigningAlg, authorizationSigningAlg, idTokenSigningAlg, introspectionSigningAlg, userinfoSigningAlg),
+		Checks: demandOfEach(hasIfStated(signatureAlgorithm), assertionSigningAlg, requestObjectSigningAlg, authorizationSigningAlg, idTokenSigningAlg, introspectionSigningAlg, userinfoSigningAlg),
 	},
 	{
 		ID:     "RFC8725-3.2",
 		Clause: "RFC 8725, 3.2; FAPI 2.0 Security Profile, 5.4.1-1",
 		Demand: "RSA1_5 is refused: RSA-PKCS1 v1.5 encryption gives its plaintext away",
 		Remedy: "write RSA-OAEP-256 or ECDH-ES",
-		Checks: each(isNotPKCS1v15, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg, userinfoEncryptionAlg),
+		Checks: demandOfEach(hasIfStated(Neither{OneOf{rsa15}}), requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg, userinfoEncryptionAlg),
 	},
 	{
 		ID:     "LOCAL-ENCRYPTION-ALG",
 		Clause: "RFC 7518, 4.1; the set is our own choice",
 		Demand: "content keys are encrypted with RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW or ECDH-ES+A256KW",
 		Remedy: "write one of these algorithms, or leave the member out: nothing is encrypted then",
-		Checks: each(isKeyManagementAlgorithm, requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg, userinfoEncryptionAlg),
+		Checks: demandOfEach(hasIfStated(keyManagementAlgorithmOrRSA15), requestObjectEncryptionAlg, authorizationEncryptionAlg, idTokenEncryptionAlg, introspectionEncryptionAlg, userinfoEncryptionAlg),
 	},
 	{
 		ID:     "LOCAL-ENCRYPTION-ENC",
 		Clause: "RFC 7518, 5.1; the set is our own choice",
 		Demand: "content is encrypted with A128GCM, A256GCM, A128CBC-HS256 or A256CBC-HS512",
 		Remedy: "write one of these algorithms, or leave the member out",
-		Checks: each(isContentEncryption, requestObjectEncryptionEnc, authorizationEncryptionEnc, idTokenEncryptionEnc, introspectionEncryptionEnc, userinfoEncryptionEnc),
+		Checks: demandOfEach(hasIfStated(contentEncryption), requestObjectEncryptionEnc, authorizationEncryptionEnc, idTokenEncryptionEnc, introspectionEncryptionEnc, userinfoEncryptionEnc),
 	},
 	{
 		ID:     "OIDCR-2",
 		Clause: "OpenID Connect Dynamic Client Registration, 2",
 		Demand: "an encryption method (enc) is stated together with its algorithm (alg)",
 		Remedy: "state the algorithm as well, or leave the method out",
-		Checks: []check{
-			{requestObjectEncryptionEnc.name, requestObjectEncHasAlg},
-			{idTokenEncryptionEnc.name, idTokenEncHasAlg},
-			{userinfoEncryptionEnc.name, userinfoEncHasAlg},
-		},
+		Checks: slices.Concat(
+			goesWith(requestObjectEncryptionEnc, requestObjectEncryptionAlg),
+			goesWith(idTokenEncryptionEnc, idTokenEncryptionAlg),
+			goesWith(userinfoEncryptionEnc, userinfoEncryptionAlg),
+		),
 	},
 	{
 		ID:     "JARM-3",
 		Clause: "JARM, 3",
 		Demand: "authorization_encrypted_response_enc is stated together with authorization_encrypted_response_alg",
 		Remedy: "state the algorithm as well, or leave the method out",
-		Checks: on(authorizationEncryptionEnc.name, authorizationEncHasAlg),
+		Checks: goesWith(authorizationEncryptionEnc, authorizationEncryptionAlg),
 	},
 	{
 		ID:     "RFC9701-6",
 		Clause: "RFC 9701, 6",
 		Demand: "introspection_encrypted_response_enc is stated together with introspection_encrypted_response_alg",
 		Remedy: "state the algorithm as well, or leave the method out",
-		Checks: on(introspectionEncryptionEnc.name, introspectionEncHasAlg),
+		Checks: goesWith(introspectionEncryptionEnc, introspectionEncryptionAlg),
 	},
 	{
 		ID:     "LOCAL-JARM",
@@ -440,4 +443,4 @@ var registrationRules = expand([]memberRule{
 		Remedy: "add jwt to response_modes, or leave the algorithm out",
 		Checks: on(authorizationEncryptionAlg.name, encryptsOnlyJWTResponses),
 	},
-})
+}

@@ -1,7 +1,6 @@
 package fapi
 
 import (
-	"net/url"
 	"slices"
 	"time"
 
@@ -40,7 +39,7 @@ var registrationAdvice = expand([]memberRule{
 		Clause: "RFC 8252, 7.2 and 8.1",
 		Demand: "any program on the device may listen on a loopback address",
 		Remedy: "prefer an https redirect URI that the application claims",
-		Checks: on("redirect_uris", redirectsAreEncrypted),
+		Checks: demand(redirectURIs.name, redirectURIs.each(Neither{httpOnLoopbackAddress})),
 	},
 	{
 		ID:     "LOCAL-ADVICE-ACCESS-TOKEN-LIFETIME",
@@ -85,16 +84,12 @@ func Advise(metadata registration.Metadata) []Advice {
 // RegistrationAdvice lists what is recommended to a client's registration.
 func RegistrationAdvice() []RuleText { return ruleTexts("client registration", registrationAdvice) }
 
-func redirectsAreEncrypted(c *candidate) bool {
-	return everyRedirectURI(c, func(uri *url.URL) bool { return uri.Scheme != "http" || !isLoopbackAddress(uri.Hostname()) })
-}
-
 func accessTokensAreShortLived(c *candidate) bool {
 	return *c.AccessTokenLifetime <= int64(AdvisedAccessTokenLifetime/time.Second)
 }
 
 func actsInOneRole(c *candidate) bool {
-	return !c.usesCode() || !slices.Contains(c.GrantTypes, oauth.GrantClientCredentials)
+	return !usesCode.holds(c) || !slices.Contains(c.GrantTypes, oauth.GrantClientCredentials)
 }
 
 func keyIDsDiffer(c *candidate) bool {

@@ -1,6 +1,7 @@
 package fapi
 
 import (
+	"cmp"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -11,46 +12,27 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
-func (c *candidate) usesCode() bool {
-	return slices.Contains(c.GrantTypes, oauth.GrantAuthorizationCode)
-}
+var (
+	usesCode           = grantTypes.includes(oauth.GrantAuthorizationCode)
+	omitsPasswordGrant = Not{grantTypes.includes(oauth.GrantPassword)}
+	omitsImplicitGrant = Not{grantTypes.includes(oauth.GrantImplicit)}
 
-func omitsPasswordGrant(c *candidate) bool {
-	return !slices.Contains(c.GrantTypes, oauth.GrantPassword)
-}
+	// onlyKnownGrants leaves password and implicit to the rules that forbid them by name.
+	onlyKnownGrants = All{grantTypes.stated(), grantTypes.each(OneOf{
+		oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantPassword, oauth.GrantImplicit,
+	})}
 
-func omitsImplicitGrant(c *candidate) bool {
-	return !slices.Contains(c.GrantTypes, oauth.GrantImplicit)
-}
+	// grantsAreSupported tells whether what follows from the grant types can be judged.
+	grantsAreSupported = All{omitsPasswordGrant, omitsImplicitGrant, onlyKnownGrants}
 
-func onlyCodeResponses(c *candidate) bool {
-	return consistsOf(c.ResponseTypes, oauth.ResponseTypeCode)
-}
+	refreshesOnlyCodeGrants = Any{Not{grantsAreSupported}, usesCode, Not{grantTypes.includes(oauth.GrantRefreshToken)}}
 
-// onlyKnownGrants leaves password and implicit to the rules that forbid them by name.
-func onlyKnownGrants(c *candidate) bool {
-	return len(c.GrantTypes) > 0 && consistsOf(c.GrantTypes, oauth.GrantAuthorizationCode, oauth.GrantRefreshToken,
-		oauth.GrantClientCredentials, oauth.GrantPassword, oauth.GrantImplicit)
-}
-
-// grantsAreSupported tells whether what follows from the grant types can be judged.
-func (c *candidate) grantsAreSupported() bool {
-	return omitsPasswordGrant(c) && omitsImplicitGrant(c) && onlyKnownGrants(c)
-}
-
-func refreshesOnlyCodeGrants(c *candidate) bool {
-	return !c.grantsAreSupported() || c.usesCode() || !slices.Contains(c.GrantTypes, oauth.GrantRefreshToken)
-}
-
-func responseTypesMatchGrants(c *candidate) bool {
-	if !c.grantsAreSupported() {
-		return true
+	responseTypesMatchGrants = Any{
+		Not{grantsAreSupported},
+		All{usesCode, responseTypes.stated()},
+		All{Not{usesCode}, Not{responseTypes.includes(oauth.ResponseTypeCode)}},
 	}
-	if c.usesCode() {
-		return len(c.ResponseTypes) > 0
-	}
-	return !slices.Contains(c.ResponseTypes, oauth.ResponseTypeCode)
-}
+)
 
 func onlyKnownResponseModes(c *candidate) bool {
 	return c.ResponseModes == nil || len(c.ResponseModes) > 0 &&
@@ -62,23 +44,13 @@ func consistsOf(list []string, allowed ...string) bool {
 }
 
 // scopeIsWellFormed applies scope-token of RFC 6749, 3.3.
-func scopeIsWellFormed(c *candidate) bool {
-	if c.Scope == "" {
-		return true
-	}
-	for value := range strings.SplitSeq(c.Scope, " ") {
-		if value == "" || strings.IndexFunc(value, isNoScopeCharacter) >= 0 {
-			return false
-		}
-	}
-	return true
-}
+var scopeIsWellFormed = scope.hasIfStated(matches(`^[!#-\[\]-~]+( [!#-\[\]-~]+)*$`))
 
 // scopeIsOffered says nothing where the server's scopes are not known, and of a
 // scope that is refused for its form.
 func scopeIsOffered(c *candidate) bool {
 	scopes := oauth.SpaceSeparated(c.Scope)
-	if c.limits.Scopes == nil || !scopeIsWellFormed(c) || !isShortSet(scopes) {
+	if c.limits.Scopes == nil || !scopeIsWellFormed.holds(c) || !isShortSet(scopes) {
 		return true
 	}
 	return consistsOf(scopes, append([]string{oauth.ScopeOpenID, oauth.ScopeOfflineAccess}, c.limits.Scopes...)...)
@@ -87,14 +59,16 @@ func scopeIsOffered(c *candidate) bool {
 // introspectsKnownResources judges the form alone where the server's resources are not known.
 func introspectsKnownResources(c *candidate) bool {
 	return !slices.ContainsFunc(c.IntrospectionResources, func(resource string) bool {
-		return !isResourceIndicator(resource) || c.limits.Resources != nil && !slices.Contains(c.limits.Resources, resource)
+		return !namesSomething(resource) || c.limits.Resources != nil && !slices.Contains(c.limits.Resources, resource)
 	})
 }
 
-// isResourceIndicator is RFC 8707, 2.
-func isResourceIndicator(text string) bool {
+// resourceIndicator is RFC 8707, 2, as far as a regular expression says it.
+var resourceIndicator = Every{anyScheme, Neither{fragment}}
+
+func namesSomething(text string) bool {
 	uri, err := url.Parse(text)
-	return err == nil && uri.IsAbs() && (uri.Host != "" || uri.Opaque != "") && !hasFragment(text)
+	return err == nil && (uri.Host != "" || uri.Opaque != "")
 }
 
 // authorizationDetailsTypesAreOffered says nothing where the server's types are
@@ -104,7 +78,8 @@ func authorizationDetailsTypesAreOffered(c *candidate) bool {
 		consistsOf(c.AuthorizationDetailsTypes, c.limits.AuthorizationDetailsTypes...)
 }
 
-func isNoScopeCharacter(r rune) bool { return r < '!' || r > '~' || r == '"' || r == '\\' }
+// httpsOrigin is what an origin begins with, and what it does not have.
+var httpsOrigin = matches(`^https://[^/?#@A-Z]+$`)
 
 func originsAreCanonical(c *candidate) bool {
 	return !slices.ContainsFunc(c.AllowedOrigins, func(origin string) bool { return !isCanonicalOrigin(origin) })
@@ -114,7 +89,7 @@ func originsAreCanonical(c *candidate) bool {
 // is what an Origin header holds, and it is compared as a string.
 func isCanonicalOrigin(origin string) bool {
 	parsed, err := url.Parse(origin)
-	return err == nil && parsed.Scheme == "https" && origin == "https://"+parsed.Host &&
+	return err == nil && origin == "https://"+parsed.Host &&
 		isCanonicalHost(parsed.Hostname()) && isOriginPort(parsed)
 }
 
@@ -122,7 +97,7 @@ func isCanonicalHost(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.Zone() == "" && address.String() == host
 	}
-	return isDNSName(host) && host == strings.ToLower(host)
+	return dnsName.fits(host) && host == strings.ToLower(host)
 }
 
 // isOriginPort refuses the default port, which an origin never shows.
@@ -135,24 +110,22 @@ func isOriginPort(origin *url.URL) bool {
 	return err == nil && number != 443 && strconv.FormatUint(number, 10) == port && number != 0
 }
 
-func accessTokenLifetimeIsBounded(c *candidate) bool {
-	longest := c.limits.MaxAccessTokenLifetime
-	if longest == 0 {
-		longest = DefaultMaxAccessTokenLifetime
-	}
-	seconds := *c.AccessTokenLifetime
-	return seconds >= int64(MinAccessTokenLifetime/time.Second) && seconds <= int64(longest/time.Second)
+var accessTokenLifetimeIsLong = AtLeast{
+	"fapi_operator_access_token_lifetime", int64(MinAccessTokenLifetime / time.Second),
+	func(c *candidate) *int64 { return c.AccessTokenLifetime },
 }
 
-func pushesEveryRequest(c *candidate) bool {
-	return c.RequirePushedAuthorizationRequests == nil || *c.RequirePushedAuthorizationRequests
+func accessTokenLifetimeIsAllowed(c *candidate) bool {
+	longest := cmp.Or(c.limits.MaxAccessTokenLifetime, DefaultMaxAccessTokenLifetime)
+	return *c.AccessTokenLifetime <= int64(longest/time.Second)
 }
 
-func requiresPKCE(c *candidate) bool { return c.PKCERequired == nil || *c.PKCERequired }
-
-func challengesWithS256(c *candidate) bool {
-	return c.CodeChallengeMethod == "" || c.CodeChallengeMethod == oauth.CodeChallengeMethodS256
+var pushesEveryRequest = NotFalse{
+	"require_pushed_authorization_requests",
+	func(c *candidate) *bool { return c.RequirePushedAuthorizationRequests },
 }
+
+var requiresPKCE = NotFalse{"fapi_operator_pkce_required", func(c *candidate) *bool { return c.PKCERequired }}
 
 func hasSenderConstraint(c *candidate) bool {
 	return *c.TLSClientCertificateBoundAccessTokens || *c.DPoPBoundAccessTokens

@@ -94,16 +94,13 @@ func decodeNumber(encoded string) []byte {
 	return number
 }
 
-func keysHaveOneSource(c *candidate) bool {
-	return len(c.JWKS) == 0 && !c.isPending("jwks") || c.JWKSURI == ""
-}
-
-func keysAreFetchedOverTLS(c *candidate) bool {
-	return c.JWKSURI == "" || isWebURI(c.JWKSURI) && !hasFragment(c.JWKSURI)
-}
+// keysAreStated holds where there are keys, or will be, of whatever kind.
+var keysAreStated = Any{jwks.stated(), jwksURI.stated()}
 
 func keySetIsWellFormed(c *candidate) bool { return !c.keys.malformed }
 func keySetIsPublic(c *candidate) bool     { return !c.keys.private }
+
+var keysLackPrivateMembers = KeysLack{jwks.name, jose.PrivateMembers(), func(c *candidate) json.RawMessage { return c.JWKS }}
 
 // revokedKeysAreGone says nothing of a set that cannot be read, or is somewhere else.
 func revokedKeysAreGone(c *candidate) bool {
@@ -142,4 +139,8 @@ func hasSelfSignedCertificate(c *candidate) bool {
 func hasKeyToEncryptTo(c *candidate, algorithm string) bool {
 	alg, known := jose.ParseKeyManagementAlgorithm(algorithm)
 	return !known || c.hasKey(func(key jose.PublicKey) bool { return key.CanEncrypt(alg) })
+}
+
+func needsKeysToEncryptTo(alg member) Condition {
+	return Any{Not{alg.has(keyManagementAlgorithm)}, keysAreStated}
 }

@@ -2,10 +2,29 @@ package fapi
 
 // The metadata members that several rules look at, with their registered names.
 var (
+	clientID        = member{"client_id", func(c *candidate) string { return c.ClientID }}
+	clientName      = member{"client_name", func(c *candidate) string { return c.ClientName }}
+	applicationType = member{"application_type", func(c *candidate) string { return c.ApplicationType }}
+
 	clientURI = member{"client_uri", func(c *candidate) string { return c.ClientURI }}
 	logoURI   = member{"logo_uri", func(c *candidate) string { return c.LogoURI }}
 	policyURI = member{"policy_uri", func(c *candidate) string { return c.PolicyURI }}
 	tosURI    = member{"tos_uri", func(c *candidate) string { return c.TOSURI }}
+
+	contacts                  = list{"contacts", func(c *candidate) []string { return c.Contacts }}
+	grantTypes                = list{"grant_types", func(c *candidate) []string { return c.GrantTypes }}
+	responseTypes             = list{"response_types", func(c *candidate) []string { return c.ResponseTypes }}
+	redirectURIs              = list{"redirect_uris", func(c *candidate) []string { return c.RedirectURIs }}
+	authorizationDetailsTypes = list{"authorization_details_types", func(c *candidate) []string { return c.AuthorizationDetailsTypes }}
+	allowedOrigins            = list{"fapi_operator_allowed_origins", func(c *candidate) []string { return c.AllowedOrigins }}
+	introspectionResources    = list{"fapi_operator_introspection_resources", func(c *candidate) []string { return c.IntrospectionResources }}
+
+	scope               = member{"scope", func(c *candidate) string { return c.Scope }}
+	codeChallengeMethod = member{"fapi_operator_code_challenge_method", func(c *candidate) string { return c.CodeChallengeMethod }}
+
+	authMethod = member{"token_endpoint_auth_method", func(c *candidate) string { return c.TokenEndpointAuthMethod }}
+	jwks       = member{"jwks", func(c *candidate) string { return string(c.JWKS) }}
+	jwksURI    = member{"jwks_uri", func(c *candidate) string { return c.JWKSURI }}
 
 	subjectDN = member{"tls_client_auth_subject_dn", func(c *candidate) string { return c.TLSClientAuthSubjectDN }}
 	sanDNS    = member{"tls_client_auth_san_dns", func(c *candidate) string { return c.TLSClientAuthSANDNS }}

@@ -3,70 +3,43 @@ package fapi
 import (
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
-func codeFlowHasRedirectURI(c *candidate) bool { return !c.usesCode() || len(c.RedirectURIs) > 0 }
+// What a URI begins with (RFC 3986, 3.1 and 3.2). The names of schemes and hosts
+// have no case.
+var (
+	anyScheme = matches(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+	webScheme = matches(`^(?i:http)[sS]?:`)
+	http      = matches(`^(?i:http):`)
+	webHost   = matches(`^(?i:http)[sS]?://([^/?#]*@)?[^/?#@:]`)
+	// httpOnLoopbackAddress knows the two addresses of RFC 8252, 7.3.
+	httpOnLoopbackAddress = matches(`^(?i:http)://([^/?#]*@)?(127\.0\.0\.1|\[::1\])(:[0-9]*)?([/?#]|$)`)
+	httpOnLocalhost       = matches(`^(?i:http)://([^/?#]*@)?(?i:localhost)(:[0-9]*)?([/?#]|$)`)
+	userInformation       = matches(`^([A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*@`)
+	// dotSegment counts %2e and %2f as what they stand for.
+	dotSegment = matches(`^([A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*/([^?#]*(/|%2[fF]))?(\.|%2[eE]){1,2}(/|%2[fF]|[?#]|$)`)
+	fragment   = matches(`#`)
+)
 
-func redirectURIsAreAbsolute(c *candidate) bool {
-	return !slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return !isAbsolute(uri) })
+// absoluteURI asks for a host only of http and https: the others are refused by their scheme.
+var absoluteURI = Every{anyScheme, Neither{fragment}, Either{webHost, Neither{webScheme}}}
+
+var unambiguousURI = Every{AtMostCharacters(MaxURILength), uriText, Neither{userInformation, dotSegment}}
+
+var isNative = applicationType.has(OneOf{oauth.ApplicationNative})
+
+// httpOnlyOnLoopback counts localhost in, which has a rule of its own.
+var httpOnlyOnLoopback = Any{
+	redirectURIs.each(Neither{http}),
+	All{isNative, redirectURIs.each(Either{httpOnLoopbackAddress, httpOnLocalhost, Neither{http}})},
 }
 
-// isAbsolute asks for a host only of http and https: the others are refused by their scheme.
-func isAbsolute(uri string) bool {
-	parsed, err := url.Parse(uri)
-	if err != nil || parsed.Scheme == "" || strings.Contains(uri, "#") {
-		return false
-	}
-	return !isWebScheme(parsed.Scheme) || parsed.Hostname() != ""
-}
-
-func isWebScheme(scheme string) bool { return scheme == "https" || scheme == "http" }
-
-func httpOnlyOnLoopback(c *candidate) bool {
-	return everyRedirectURI(c, func(uri *url.URL) bool {
-		return uri.Scheme != "http" || c.ApplicationType == oauth.ApplicationNative && isLoopback(uri)
-	})
-}
-
-// isLoopback counts localhost in, which has a rule of its own.
-func isLoopback(uri *url.URL) bool { return isLoopbackAddress(uri.Hostname()) || isLocalhost(uri) }
-
-// isLoopbackAddress knows the two addresses of RFC 8252, 7.3.
-func isLoopbackAddress(host string) bool { return host == "127.0.0.1" || host == "::1" }
-
-func isLocalhost(uri *url.URL) bool { return strings.EqualFold(uri.Hostname(), "localhost") }
-
-func loopbackByAddress(c *candidate) bool {
-	return c.ApplicationType != oauth.ApplicationNative || everyRedirectURI(c, func(uri *url.URL) bool {
-		return uri.Scheme != "http" || !isLocalhost(uri)
-	})
-}
-
-func noPrivateUseScheme(c *candidate) bool {
-	return everyRedirectURI(c, func(uri *url.URL) bool { return uri.Scheme == "" || isWebScheme(uri.Scheme) })
-}
-
-func noPattern(c *candidate) bool {
-	return !slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return strings.Contains(uri, "*") })
-}
-
-func redirectURIsAreUnambiguous(c *candidate) bool {
-	return everyRedirectURI(c, func(uri *url.URL) bool { return uri.User == nil && !hasDotSegment(uri.Path) }) &&
-		!slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return len(uri) > MaxURILength || !isURIText(uri) })
-}
-
-// hasDotSegment looks at the decoded path, so that %2e counts as well.
-func hasDotSegment(path string) bool {
-	return slices.ContainsFunc(strings.Split(path, "/"), func(segment string) bool { return segment == "." || segment == ".." })
-}
-
-// everyRedirectURI passes over what is no URI at all: that has a rule of its own.
-func everyRedirectURI(c *candidate, holds func(*url.URL) bool) bool {
+// redirectURIsAreParsed is what no regular expression says of an absoluteURI.
+func redirectURIsAreParsed(c *candidate) bool {
 	return !slices.ContainsFunc(c.RedirectURIs, func(uri string) bool {
 		parsed, err := url.Parse(uri)
-		return err == nil && !holds(parsed)
+		return err != nil || webScheme.fits(uri) && parsed.Hostname() == ""
 	})
 }

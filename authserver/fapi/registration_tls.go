@@ -10,7 +10,6 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -19,35 +18,25 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
 )
 
-func isConfidential(c *candidate) bool { return c.TokenEndpointAuthMethod != oauth.AuthNone }
-
 // authenticatesAsymmetrically leaves none to the rule that forbids it by name.
-func authenticatesAsymmetrically(c *candidate) bool {
-	return consistsOf([]string{c.TokenEndpointAuthMethod},
-		oauth.AuthPrivateKeyJWT, oauth.AuthTLSClient, oauth.AuthSelfSignedTLS, oauth.AuthNone)
-}
+var authenticatesAsymmetrically = authMethod.has(OneOf{oauth.AuthPrivateKeyJWT, oauth.AuthTLSClient, oauth.AuthSelfSignedTLS, oauth.AuthNone})
 
-func (c *candidate) usesTLSClientAuth() bool { return c.TokenEndpointAuthMethod == oauth.AuthTLSClient }
+var (
+	usesPrivateKeyJWT = authMethod.has(OneOf{oauth.AuthPrivateKeyJWT})
+	usesTLSClientAuth = authMethod.has(OneOf{oauth.AuthTLSClient})
+	usesSelfSignedTLS = authMethod.has(OneOf{oauth.AuthSelfSignedTLS})
+)
 
-var certificateMatchers = []member{subjectDN, sanDNS, sanURI, sanIP, sanEmail}
+func (c *candidate) usesTLSClientAuth() bool { return usesTLSClientAuth.holds(c) }
 
-func hasOneCertificateMatcher(c *candidate) bool {
-	return !c.usesTLSClientAuth() || countStated(c, certificateMatchers) == 1
-}
-
-func countStated(c *candidate, members []member) int {
-	stated := 0
-	for _, member := range members {
-		if member.of(c) != "" || c.isPending(member.name) {
-			stated++
-		}
-	}
-	return stated
+var hasOneCertificateMatcher = Any{
+	Not{usesTLSClientAuth},
+	ExactlyOne{subjectDN.stated(), sanDNS.stated(), sanURI.stated(), sanIP.stated(), sanEmail.stated()},
 }
 
 // isForTLSClientAuth says nothing where the method itself is refused.
-func isForTLSClientAuth(c *candidate, _ string) bool {
-	return c.TokenEndpointAuthMethod != oauth.AuthPrivateKeyJWT && c.TokenEndpointAuthMethod != oauth.AuthSelfSignedTLS
+func isForTLSClientAuth(m member) Condition {
+	return Any{Not{m.stated()}, Not{Any{usesPrivateKeyJWT, usesSelfSignedTLS}}}
 }
 
 // isDistinguishedName looks at attribute types too, which the parser does not: a
@@ -69,7 +58,7 @@ func isDistinguishedName(c *candidate, name string) bool {
 }
 
 var certificateNameChecks = slices.Concat(
-	each(certificateName(isDNSName), sanDNS),
+	demandOfEach(func(m member) Condition { return Any{Not{usesTLSClientAuth}, m.hasIfStated(dnsName)} }, sanDNS),
 	each(certificateName(isAbsoluteName), sanURI),
 	each(certificateName(isIPAddress), sanIP),
 	each(certificateName(isMailbox), sanEmail),
@@ -80,20 +69,17 @@ func certificateName(hasSyntax func(string) bool) func(*candidate, string) bool 
 	return func(c *candidate, name string) bool { return !c.usesTLSClientAuth() || hasSyntax(name) }
 }
 
-var dnsLabel = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$`)
-
-// isDNSName applies the preferred name syntax (RFC 1034, 3.5), with underscores
-// that exist in practice and without wildcards.
-func isDNSName(name string) bool {
-	return len(name) <= 253 && !slices.ContainsFunc(strings.Split(name, "."), func(label string) bool {
-		return !dnsLabel.MatchString(label)
-	})
+// dnsName is the preferred name syntax (RFC 1034, 3.5), with underscores that
+// exist in practice and without wildcards.
+var dnsName = Every{
+	AtMostCharacters(253),
+	matches(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*$`),
 }
 
 // isAbsoluteName asks for a scheme and something after it; spiffe: and urn: are as good as https:.
 func isAbsoluteName(uri string) bool {
 	parsed, err := url.Parse(uri)
-	return err == nil && len(uri) <= MaxURILength && isURIText(uri) && !strings.Contains(uri, "*") &&
+	return err == nil && len(uri) <= MaxURILength && uriText.fits(uri) && !strings.Contains(uri, "*") &&
 		parsed.Scheme != "" && (parsed.Host != "" || parsed.Opaque != "")
 }
 
@@ -108,9 +94,7 @@ func isMailbox(text string) bool {
 	return err == nil && parsed.Address == text && parsed.Name == ""
 }
 
-func hasOneTrustAnchorSource(c *candidate) bool {
-	return !c.usesTLSClientAuth() || countStated(c, []member{trustAnchors, trustBundle}) == 1
-}
+var hasOneTrustAnchorSource = Any{Not{usesTLSClientAuth}, ExactlyOne{trustAnchors.stated(), trustBundle.stated()}}
 
 // trustBundleIsKnown holds where the server's bundles are not known.
 func trustBundleIsKnown(c *candidate) bool {

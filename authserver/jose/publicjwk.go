@@ -3,12 +3,16 @@ package jose
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	gojose "github.com/go-jose/go-jose/v4"
 )
 
 // privateMembers are the members of private and symmetric keys of every key type (RFC 7518, 6; RFC 9964 for "priv").
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
+
+// PrivateMembers lists the members that no key may have which is to be public.
+func PrivateMembers() []string { return slices.Clone(privateMembers) }
 
 // publicMembers are the members that are read. The others are left out, x5u among them: it is never followed.
 var publicMembers = []string{"kty", "use", "alg", "kid", "crv", "x", "y", "n", "e", "x5c", "x5t", "x5t#S256"}
