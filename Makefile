@@ -60,11 +60,11 @@ verify: ccompiler ## Check generated files, formatting, lint, module files and i
 	cd hack/chart && $(TOOL) golangci-lint run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
 
 .PHONY: generate
-generate: ## Write generated files: deepcopy, CRD, RBAC, webhook configuration, rule table, chart and kustomization
+generate: ## Write generated files: deepcopy, CRD, RBAC, webhook configuration, admission policy, rule table, chart and kustomization
 	$(TOOL) controller-gen object crd paths=./api/v1alpha1 output:crd:dir=config/crd/bases output:object:dir=api/v1alpha1
 	$(TOOL) controller-gen rbac:roleName=operator paths=./controllers paths=. output:rbac:dir=config/rbac
 	$(TOOL) controller-gen webhook paths=./webhook output:webhook:dir=config/webhook
-	go generate ./authserver/...
+	go generate ./authserver/... ./webhook
 	cd hack/chart && CGO_ENABLED=0 go run .
 
 .PHONY: controlplane

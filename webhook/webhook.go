@@ -18,6 +18,8 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 )
 
+//go:generate go run ./internal/admissionpolicy ../config/webhook/manifests.yaml ../config/webhook/policy.yaml
+
 // Objects that are being deleted, and updates that leave the spec equal, never
 // come here: a rule that became stricter, or an operator that is down, must not
 // keep a finalizer from being removed.

@@ -69,3 +69,34 @@ func ruleTexts[F any](moment string, rules []Rule[F]) []RuleText {
 	}
 	return texts
 }
+
+// ConditionalRule is a registration rule that a condition says.
+type ConditionalRule struct {
+	RuleText
+	Condition Condition
+	// IsAll tells that the condition says all of the rule. Otherwise the rule
+	// demands more, and who breaks the condition breaks the rule.
+	IsAll bool
+}
+
+// ConditionalRules lists those of RegistrationRules that a condition says, in
+// their order.
+func ConditionalRules() []ConditionalRule {
+	var rules []ConditionalRule
+	texts := RegistrationRules()
+	for i, check := range checksOf(registrationDemands) {
+		if check.condition != nil {
+			rules = append(rules, ConditionalRule{texts[i], check.condition, check.isAll})
+		}
+	}
+	return rules
+}
+
+// checksOf lists the checks of which expand makes rules, in the same order.
+func checksOf(memberRules []memberRule) []check {
+	var checks []check
+	for _, rule := range memberRules {
+		checks = append(checks, rule.Checks...)
+	}
+	return checks
+}

@@ -35,6 +35,7 @@ image: {pullSecrets: [registry], operator: {digest: "sha256:00000000000000000000
 operator:
   installation: bank
   serverClass: main
+  admissionPolicy: {enabled: true}
   selfTest: {caSecret: public-ca}
   namespaces: [retail, private]
   nodeSelector: {kubernetes.io/os: linux}
@@ -191,7 +192,7 @@ func TestNoSecretIsRendered(t *testing.T) {
 // does what helm install does.
 func TestEveryObjectIsTheReleasesOwn(t *testing.T) {
 	t.Parallel()
-	clusterWide := []string{"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "ValidatingWebhookConfiguration"}
+	clusterWide := []string{"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 	eachCase(t, func(t *testing.T, installed installation) {
 		seen := map[string]bool{}
 		for _, object := range installed.objects {
@@ -226,7 +227,7 @@ func TestReleasesDoNotCollide(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
 	for _, in := range []string{"one", "two"} {
-		rendered, err := render(t.Context(), chartFolder, releaseName, in, parseValues(t, "crds: {install: false}"))
+		rendered, err := render(t.Context(), chartFolder, releaseName, in, parseValues(t, "{crds: {install: false}, operator: {admissionPolicy: {enabled: true}}}"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,12 +6,13 @@ import (
 	"path/filepath"
 )
 
-// manifests are what controller-gen makes, by where they are and where the
+// manifests are what controller-gen and the rule book make, by where they are and where the
 // chart's templates read them. A chart's files must lie in its own folder.
 var manifests = []struct{ from, to string }{
 	{"crd/bases", "crd"},
 	{"rbac/role.yaml", "rbac/role.yaml"},
 	{"webhook/manifests.yaml", "webhook/manifests.yaml"},
+	{"webhook/policy.yaml", "webhook/policy.yaml"},
 }
 
 // copyManifests leaves nothing in the chart that has no source any more.

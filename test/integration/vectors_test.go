@@ -30,12 +30,7 @@ func TestEachVectorReachesTheWebhookAndBreaksTheSameRules(t *testing.T) {
 		}
 		t.Run(vector.Name, func(t *testing.T) {
 			t.Parallel()
-			metadata, err := registration.DecodeMetadata(vector.Metadata)
-			if err != nil {
-				t.Fatal(err)
-			}
-			application := b.application("vector", "{}")
-			application.Spec = clientmetadata.ToSpec(metadata)
+			metadata, application := b.manifest(t, vector)
 			requireSameMetadata(t, metadata, application)
 			broken := refusedBy(t, b.kube.Create(t.Context(), application, client.DryRunAll))
 			want := append([]oauth.RuleID{}, vector.Breaks...)
@@ -44,6 +39,18 @@ func TestEachVectorReachesTheWebhookAndBreaksTheSameRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manifest says what the vector says.
+func (b *bank) manifest(t *testing.T, vector vectors.Vector) (registration.Metadata, *v1alpha1.FAPIApplication) {
+	t.Helper()
+	metadata, err := registration.DecodeMetadata(vector.Metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	application := b.application("vector", "{}")
+	application.Spec = clientmetadata.ToSpec(metadata)
+	return metadata, application
 }
 
 // requireSameMetadata proves that the manifest says what the vector says.
@@ -84,12 +91,7 @@ func TestVectorThatBreaksNothingIsAdmittedInItsNamespace(t *testing.T) {
 		if !vector.Manifest || len(vector.Breaks) > 0 {
 			continue
 		}
-		metadata, err := registration.DecodeMetadata(vector.Metadata)
-		if err != nil {
-			t.Fatal(err)
-		}
-		application := b.application("vector", "{}")
-		application.Spec = clientmetadata.ToSpec(metadata)
+		_, application := b.manifest(t, vector)
 		application.Spec.ClientID = ""
 		if err := b.kube.Create(t.Context(), application, client.DryRunAll); err != nil {
 			t.Errorf("vector %s: %v", vector.Name, err)

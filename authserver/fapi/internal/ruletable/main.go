@@ -20,6 +20,17 @@ Identifiers are those of the OpenID Foundation's conformance suite where it has 
 our own policy, which adds to FAPI and never takes away from it.
 `
 
+const policyPreface = `
+# The admission policy
+
+The rules of client registration that the chart's ValidatingAdmissionPolicy holds to, where it is
+[switched on](installation.md#admission-by-policy): wholly; in part, so that the webhook refuses more; or not at all, since CEL has no
+words for it, the server's configuration decides, or no FAPIApplication can break it.
+
+| rule | wholly at | in part at | not at |
+| --- | --- | --- | --- |
+`
+
 func main() {
 	if len(os.Args) != 2 {
 		fmt.Fprintln(os.Stderr, "usage: ruletable FILE")
@@ -42,7 +53,45 @@ func document() string {
 	}
 	text.WriteString("\n# Advice\n\nWhat is allowed at registration but unwise: admission warns of it and refuses nothing.\n")
 	writeTable(&text, "Client registration: advice", "Warning", fapi.RegistrationAdvice())
+	text.WriteString(policyPreface)
+	writeCoverage(&text)
 	return text.String()
+}
+
+// writeCoverage says of each rule of registration what conditions say of it.
+func writeCoverage(text *strings.Builder) {
+	rules := fapi.RegistrationRules()
+	for len(rules) > 0 {
+		rule := rules[0]
+		same := func(other fapi.RuleText) bool { return other.ID == rule.ID }
+		var cells [3][]string
+		for _, other := range rules {
+			if same(other) {
+				cells[coverage(other)] = append(cells[coverage(other)], "`"+other.Member+"`")
+			}
+		}
+		fmt.Fprintf(text, "| `%s` | %s | %s | %s |\n", rule.ID, strings.Join(cells[wholly], "<br>"), strings.Join(cells[inPart], "<br>"), strings.Join(cells[notAtAll], "<br>"))
+		rules = slices.DeleteFunc(slices.Clone(rules), same)
+	}
+}
+
+// How much of a rule a condition says: the columns of the table.
+const (
+	wholly = iota
+	inPart
+	notAtAll
+)
+
+func coverage(rule fapi.RuleText) int {
+	for _, said := range fapi.ConditionalRules() {
+		if said.RuleText == rule && said.IsAll {
+			return wholly
+		}
+		if said.RuleText == rule {
+			return inPart
+		}
+	}
+	return notAtAll
 }
 
 // moments lists the moments in the order of their first rules.
