@@ -16,7 +16,7 @@ import (
 // Entries of the Secret that holds a managed key.
 const (
 	// PrivateJWKEntry is the private key as a JWK (RFC 7517).
-	PrivateJWKEntry = "private-jwk.json"
+	PrivateJWKEntry = v1alpha1.PrivateJWKEntry
 	// PrivatePEMEntry is the same key in PEM (PKCS #8, RFC 5958).
 	PrivatePEMEntry = "private-key.pem"
 	// PublicJWKSEntry is the public half as a JWK Set, with those of former keys
@@ -24,7 +24,7 @@ const (
 	PublicJWKSEntry = "jwks.json"
 	// DecryptionJWKSEntry are the private keys that responses are encrypted to, as a
 	// JWK Set, the newest first; absent where no response is encrypted.
-	DecryptionJWKSEntry = "decryption-jwks.json"
+	DecryptionJWKSEntry = v1alpha1.DecryptionJWKSEntry
 )
 
 // What people ask for by annotations of an application.

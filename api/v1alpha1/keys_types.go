@@ -124,3 +124,11 @@ const (
 	// KeySourceManaged lets the operator make the keys and keep them in a Secret of the same namespace.
 	KeySourceManaged KeySource = "Managed"
 )
+
+// Entries of the Secret of a managed key that clients read.
+const (
+	// PrivateJWKEntry is the private key with which the client signs, as a JWK.
+	PrivateJWKEntry = "private-jwk.json"
+	// DecryptionJWKSEntry are the private keys that responses are encrypted to, as a JWK Set.
+	DecryptionJWKSEntry = "decryption-jwks.json"
+)
