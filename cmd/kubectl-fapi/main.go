@@ -76,6 +76,7 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		newRotateKey(cluster, streams),
 		newRevokeKey(cluster, streams),
 		newPlan(cluster, streams),
+		newTest(cluster, streams),
 	)
 	return command
 }

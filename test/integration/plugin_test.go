@@ -25,8 +25,7 @@ import (
 // what it wrote.
 func (b *bank) plugin(t *testing.T, arguments ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), built(t, buildPlugin), append(arguments, "--namespace", b.namespace)...)
-	command.Env = append(command.Environ(), "KUBECONFIG="+b.Kubeconfig, "HOME="+programFolder)
+	command := b.pluginCommand(t, arguments...)
 	var out, errOut bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errOut
 	var exit *exec.ExitError
@@ -34,6 +33,13 @@ func (b *bank) plugin(t *testing.T, arguments ...string) (code int, stdout, stde
 		t.Fatal(err)
 	}
 	return command.ProcessState.ExitCode(), out.String(), errOut.String()
+}
+
+func (b *bank) pluginCommand(t *testing.T, arguments ...string) *exec.Cmd {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), built(t, buildPlugin), append(arguments, "--namespace", b.namespace)...)
+	command.Env = append(command.Environ(), "KUBECONFIG="+b.Kubeconfig, "HOME="+programFolder)
+	return command
 }
 
 func TestPluginDescribesAnApplicationThatIsReady(t *testing.T) {
