@@ -9,7 +9,11 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 )
 
 var required = []string{
@@ -87,6 +91,20 @@ func TestNamespacesAreCachedAlone(t *testing.T) {
 	if (&namespaces{}).cacheConfig() != nil {
 		t.Error("without namespaces, all of them are to be cached")
 	}
+}
+
+func TestSecretsAreCachedByTheirLabelAlone(t *testing.T) {
+	t.Parallel()
+	for object, cached := range (settings{}).byObject() {
+		if _, isSecret := object.(*corev1.Secret); !isSecret {
+			continue
+		}
+		if cached.Label == nil || cached.Label.Matches(labels.Set{"app": "shop"}) || !cached.Label.Matches(labels.Set{v1alpha1.ApplicationLabel: ""}) {
+			t.Errorf("cached are Secrets with %v", cached.Label)
+		}
+		return
+	}
+	t.Error("all Secrets are cached")
 }
 
 func TestVersionNeedsNoOtherFlag(t *testing.T) {

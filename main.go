@@ -112,7 +112,7 @@ func newManager(settings settings) (ctrl.Manager, error) {
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme,
 		Cache: cache.Options{
-			ByObject:          settings.endpointSlices(),
+			ByObject:          settings.byObject(),
 			DefaultNamespaces: settings.namespaces.cacheConfig(),
 			DefaultTransform:  cache.TransformStripManagedFields(),
 		},
@@ -225,16 +225,20 @@ func addSelfTest(manager ctrl.Manager, settings settings) error {
 	return nil
 }
 
-// endpointSlices has the cache hold those of the private Service alone, whatever
-// namespaces it holds else: a Role in that namespace is enough.
-func (s settings) endpointSlices() map[client.Object]cache.ByObject {
-	if s.privateService.Name == "" {
-		return nil
+// byObject says of which objects the cache does not hold all.
+func (s settings) byObject() map[client.Object]cache.ByObject {
+	kinds := map[client.Object]cache.ByObject{&corev1.Secret{}: controllers.LabeledSecrets()}
+	if s.privateService.Name != "" {
+		kinds[&discoveryv1.EndpointSlice{}] = s.endpointSlices()
 	}
+	return kinds
+}
+
+// endpointSlices are those of the private Service alone, whatever namespaces the
+// cache holds else: a Role in that namespace is enough.
+func (s settings) endpointSlices() cache.ByObject {
 	ofTheService := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: s.privateService.Name})
-	return map[client.Object]cache.ByObject{&discoveryv1.EndpointSlice{}: {
-		Namespaces: map[string]cache.Config{s.privateService.Namespace: {LabelSelector: ofTheService}},
-	}}
+	return cache.ByObject{Namespaces: map[string]cache.Config{s.privateService.Namespace: {LabelSelector: ofTheService}}}
 }
 
 // addKeyEncryptionKey has the leader make the authorization server's

@@ -56,13 +56,16 @@ func (r *Reconciler) resolveTrustAnchors(ctx context.Context, p *passage) error 
 	return err
 }
 
-// unresolved tells a reference that is not there, which is watched, from a
-// cluster that does not answer.
+// unresolved tells a reference that leads to nothing yet from a cluster that does
+// not answer.
 func unresolved(err error) verdict {
-	if errors.Is(err, errReferenceNotFound) {
-		return fails(v1alpha1.ReasonReferenceNotFound, sentence(err))
+	var reference *referenceError
+	if !errors.As(err, &reference) {
+		return unknown(err)
 	}
-	return unknown(err)
+	v := fails(reference.reason, sentence(err))
+	v.unwatched = reference.unwatched
+	return v
 }
 
 func effectiveSettings(effective registration.Metadata) *v1alpha1.EffectiveSettings {

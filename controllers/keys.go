@@ -36,7 +36,7 @@ func (r *Reconciler) statedKeySet(ctx context.Context, application *v1alpha1.FAP
 	keys := application.Spec.Keys
 	switch keys.Source {
 	case v1alpha1.KeySourceSecretRef:
-		return r.secretEntry(ctx, application.Namespace, *keys.SecretRef)
+		return r.secretEntry(ctx, application, *keys.SecretRef)
 	case v1alpha1.KeySourceConfigMapRef:
 		return r.configMapEntry(ctx, application.Namespace, *keys.ConfigMapRef)
 	}

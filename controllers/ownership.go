@@ -15,12 +15,18 @@ const managedByLabel = "app.kubernetes.io/managed-by"
 // labelsFor mark what the operator makes for an application. They hold its
 // name rather than its UID, so that objects restored from a backup are known again.
 func labelsFor(application *v1alpha1.FAPIApplication) map[string]string {
-	return map[string]string{managedByLabel: FieldManager, applicationLabel: application.Name}
+	return map[string]string{managedByLabel: FieldManager, v1alpha1.ApplicationLabel: application.Name}
+}
+
+// isLabeled tells whether a Secret is watched, and may be read.
+func isLabeled(secret metav1.Object) bool {
+	_, labeled := secret.GetLabels()[v1alpha1.ApplicationLabel]
+	return labeled
 }
 
 func isMadeFor(application *v1alpha1.FAPIApplication, object metav1.Object) bool {
 	labels := object.GetLabels()
-	return labels[managedByLabel] == FieldManager && labels[applicationLabel] == application.Name
+	return labels[managedByLabel] == FieldManager && labels[v1alpha1.ApplicationLabel] == application.Name
 }
 
 // newSecretFor is a Secret for the application, which goes with it.
@@ -35,10 +41,13 @@ func (r *Reconciler) newSecretFor(application *v1alpha1.FAPIApplication, name st
 
 func ownedByAnother(kind string, object metav1.Object) verdict {
 	owner := "somebody else"
-	if other := object.GetLabels()[applicationLabel]; other != "" {
+	labels := object.GetLabels()
+	if other := labels[v1alpha1.ApplicationLabel]; other != "" && labels[managedByLabel] == FieldManager {
 		owner = "FAPIApplication " + other
 	} else if controller := metav1.GetControllerOfNoCopy(object); controller != nil {
 		owner = controller.Kind + " " + controller.Name
 	}
-	return fails(v1alpha1.ReasonOwnedByAnother, fmt.Sprintf("%s %s belongs to %s and is left untouched; delete it, or choose another name.", kind, object.GetName(), owner))
+	v := fails(v1alpha1.ReasonOwnedByAnother, fmt.Sprintf("%s %s belongs to %s and is left untouched; delete it, or choose another name.", kind, object.GetName(), owner))
+	v.unwatched = kind == "Secret" && !isLabeled(object)
+	return v
 }

@@ -56,7 +56,9 @@ type verdict struct {
 	status  metav1.ConditionStatus
 	reason  string
 	message string
-	retry   error // tried again with back-off; nil when something that is watched has to change
+	retry   error // tried again with back-off; nil when something has to change
+	// unwatched: what has to change may be a Secret that is not watched.
+	unwatched bool
 }
 
 func holds(reason, message string) verdict {

@@ -30,9 +30,6 @@ const Finalizer = "fapi-operator.io/registration"
 // application goes, and its client may stay registered.
 const AbandonAnnotation = "fapi-operator.io/abandon"
 
-// applicationLabel names the application that an object was made for.
-const applicationLabel = "fapi-operator.io/application"
-
 // Registrar registers clients at the authorization server. Every error but
 // *registration.RejectedError, *registration.OwnedByAnotherError and
 // registration.ErrNotFound leaves open what the server did.
@@ -54,8 +51,8 @@ type Registrar interface {
 type Reconciler struct {
 	// Kube writes, and finds in its cache which applications name an object.
 	Kube client.Client
-	// Uncached reads what is decided on. The cache holds the metadata of Secrets
-	// and ConfigMaps alone; and by a status that it has not seen yet, a client
+	// Uncached reads what is decided on. The cache holds the metadata of ConfigMaps
+	// and of labeled Secrets alone; and by a status that it has not seen yet, a client
 	// would be registered once more.
 	Uncached client.Reader
 	Events   events.EventRecorder
@@ -107,7 +104,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, err
 	}
 	r.tell(p)
-	return r.next(p, last.retry), last.retry
+	return r.next(p, last), last.retry
 }
 
 // correlate has the logs here and at the server name the change that the webhook has
@@ -135,15 +132,23 @@ func (r *Reconciler) phases() []phase {
 // next comes back when a managed key or a certificate is due, unless a failure is tried again with
 // back-off, or only a person can mend what is wrong. It goes behind every
 // application that has changed.
-func (r *Reconciler) next(p *passage, retry error) ctrl.Result {
+func (r *Reconciler) next(p *passage, last verdict) ctrl.Result {
 	result := ctrl.Result{Priority: new(handler.LowPriority)}
 	due := earliest([]*metav1.Time{p.keysDue, p.certificateDue})
-	if retry == nil && !p.isStalled() && due != nil {
+	switch {
+	case last.retry != nil:
+	case last.unwatched:
+		result.RequeueAfter = unwatchedInterval
+	case !p.isStalled() && due != nil:
 		// Times are kept in whole seconds, so that less would come too early.
 		result.RequeueAfter = max(due.Sub(r.Now()), time.Second)
 	}
 	return result
 }
+
+// unwatchedInterval is how often an application is looked at that waits for a
+// Secret without the label, which no watch shows; our own choice.
+const unwatchedInterval = 30 * time.Second
 
 func (r *Reconciler) owner(application *v1alpha1.FAPIApplication) registration.Owner {
 	return registration.Owner{Installation: r.Installation, Namespace: application.Namespace, Name: application.Name}

@@ -8,9 +8,13 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -64,6 +68,14 @@ const concurrentReconciles = 4
 
 // referenceIndex finds the applications that name an object.
 const referenceIndex = "references"
+
+// LabeledSecrets has the cache hold those alone that an application may name or has
+// made for it, so that a cluster full of other Secrets costs nothing.
+func LabeledSecrets() cache.ByObject {
+	labeled, err := labels.NewRequirement(v1alpha1.ApplicationLabel, selection.Exists, nil)
+	utilruntime.Must(err)
+	return cache.ByObject{Label: labels.NewSelector().Add(*labeled)}
+}
 
 // SetupWithManager makes the manager run the reconciler.
 func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager) error {

@@ -1,5 +1,9 @@
 package v1alpha1
 
+// ApplicationLabel marks the Secrets that the operator watches and reads: those that it makes, and those to which somebody puts
+// it so that an application may name them. Its value is the application's name; a Secret for several carries any value.
+const ApplicationLabel = "fapi-operator.io/application"
+
 const (
 	// RotateKeyAnnotation on an application rotates its managed key, once for each new value.
 	RotateKeyAnnotation = "fapi-operator.io/rotate-key"

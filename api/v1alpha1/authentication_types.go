@@ -124,7 +124,8 @@ type ConfigMapReference struct {
 	Key string `json:"key"`
 }
 
-// SecretReference names one entry of a Secret in the resource's own namespace.
+// SecretReference names one entry of a Secret in the resource's own namespace. The operator reads Secrets with the label
+// fapi-operator.io/application alone.
 type SecretReference struct {
 	// Name of the Secret.
 	//

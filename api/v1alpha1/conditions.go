@@ -21,6 +21,7 @@ const ConditionAccepted = "Accepted"
 //
 // Reasons when False:
 //   - ReferenceNotFound
+//   - ReferenceNotLabeled (a Secret)
 //   - InvalidKeys
 //   - PrivateKeyInJWKS
 //   - UnknownKey
@@ -104,8 +105,8 @@ const ConditionStalled = "Stalled"
 //
 // Reasons when True:
 //   - Deleting
-//   - the reason of the condition that is waited for: Pending, Issuing, ReferenceNotFound, IssuerNotFound,
-//     IssuerNotReady, IssuanceFailed, ServerUnavailable, NotServed, InvalidServerCA or DeletionFailed
+//   - the reason of the condition that is waited for: Pending, Issuing, ReferenceNotFound, ReferenceNotLabeled,
+//     IssuerNotFound, IssuerNotReady, IssuanceFailed, ServerUnavailable, NotServed, InvalidServerCA or DeletionFailed
 const ConditionReconciling = "Reconciling"
 
 // Reasons that several conditions share.
@@ -117,6 +118,9 @@ const (
 	// ReasonReferenceNotFound means that a Secret or ConfigMap that the spec names, or its key, is not there. The message names it;
 	// the operator goes on as soon as it appears.
 	ReasonReferenceNotFound = "ReferenceNotFound"
+	// ReasonReferenceNotLabeled means that a Secret that the spec names lacks the label fapi-operator.io/application, and that nothing
+	// of it was read. The message says how to label it; the operator goes on as soon as it is.
+	ReasonReferenceNotLabeled = "ReferenceNotLabeled"
 	// ReasonOwnedByAnother means that the client identifier, Secret or Certificate belongs to somebody else and is left untouched.
 	// The message names the owner.
 	ReasonOwnedByAnother = "OwnedByAnother"

@@ -42,7 +42,7 @@ type Keys struct {
 	JWKSURI string `json:"jwksURI,omitempty"`
 
 	// With source SecretRef: the entry that holds a JSON Web Key Set of public
-	// keys.
+	// keys. The Secret needs the label fapi-operator.io/application.
 	// Absent: with another source.
 	//
 	// +optional

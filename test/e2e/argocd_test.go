@@ -274,7 +274,7 @@ func (r repository) clientThatWaits(t *testing.T) {
 	r.offer(t, "Bring the client's own keys")
 	awaitApplication(t, clients, "{.status.health.status}", "Progressing")
 	took := timed(func() {
-		apply(t, samplesNamespace, "apiVersion: v1\nkind: Secret\nmetadata: {name: own-keys}\ndata: {jwks.json: "+keys+"}\n")
+		apply(t, samplesNamespace, "apiVersion: v1\nkind: Secret\nmetadata: {name: own-keys, labels: {fapi-operator.io/application: "+gitopsSample+"}}\ndata: {jwks.json: "+keys+"}\n")
 		awaitHealthy(t, clients)
 	})
 	figures.note(t, "Progressing for want of a Secret, which is made, and Healthy: %s", took)

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
@@ -242,18 +242,21 @@ func TestApplicationThatWasNeverAcceptedGoesAtOnce(t *testing.T) {
 
 func TestSecretOfSomebodyElseIsLeftUntouched(t *testing.T) {
 	t.Parallel()
-	b := openBank(t)
-	b.Kubectl(t, "create", "secret", "generic", "planner-keys", "--namespace", b.namespace, "--from-literal=private-jwk.json=theirs")
-	before := b.secret(t, "planner-keys")
-	b.create(t, "planner", dpopSpec)
-	b.awaitCondition(t, "planner", v1alpha1.ConditionKeysReady, v1alpha1.ReasonOwnedByAnother)
-	if after := b.secret(t, "planner-keys"); after.ResourceVersion != before.ResourceVersion {
+	w := openWorkshop(t)
+	before := w.createSecret(t, "planner-keys", corev1.SecretTypeOpaque)
+	w.create(t, "planner", dpopSpec)
+	if again := w.walk(t, "planner"); again <= 0 || again > time.Minute {
+		t.Errorf("looked at again after %v, want it within a minute: nothing watches the Secret", again)
+	}
+	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionKeysReady, metav1.ConditionFalse, v1alpha1.ReasonOwnedByAnother)
+	if after := w.secret(t, "planner-keys"); after.ResourceVersion != before.ResourceVersion {
 		t.Error("the Secret was written to")
 	}
-	if err := b.kube.Delete(t.Context(), before); client.IgnoreNotFound(err) != nil {
+	if err := w.kube.Delete(t.Context(), before); err != nil {
 		t.Fatal(err)
 	}
-	b.awaitReady(t, "planner")
+	w.walk(t, "planner")
+	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
 
 // A person who stops a client in an emergency does not wait for what the spec names.

@@ -13,6 +13,7 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,6 +62,8 @@ type bank struct {
 	stop        func()
 	// requests counts those of the operator to the API server.
 	requests atomic.Int64
+	// cache is what the operator watches; nil until it has started.
+	cache client.Reader
 }
 
 // openBank starts a server and an operator with its webhook for a new namespace.
@@ -118,6 +121,7 @@ func (b *bank) startOperator(t *testing.T) {
 	t.Helper()
 	b.webhookPort = freePort(t)
 	manager := b.newManager(t)
+	b.cache = manager.GetClient()
 	policies := func(ctx context.Context) ([]v1alpha1.FAPIPolicy, error) {
 		return controllers.Policies(ctx, manager.GetClient())
 	}
@@ -144,8 +148,11 @@ func (b *bank) startOperator(t *testing.T) {
 func (b *bank) newManager(t *testing.T) ctrl.Manager {
 	t.Helper()
 	manager, err := ctrl.NewManager(b.asOperator(t), ctrl.Options{
-		Scheme:        scheme(t),
-		Cache:         cache.Options{DefaultNamespaces: map[string]cache.Config{b.namespace: {}}},
+		Scheme: scheme(t),
+		Cache: cache.Options{
+			ByObject:          map[client.Object]cache.ByObject{&corev1.Secret{}: controllers.LabeledSecrets()},
+			DefaultNamespaces: map[string]cache.Config{b.namespace: {}},
+		},
 		Metrics:       metricsserver.Options{BindAddress: "0"},
 		Controller:    ctrlconfig.Controller{SkipNameValidation: new(true)},
 		WebhookServer: webhookserver.NewServer(webhookserver.Options{Host: "127.0.0.1", Port: b.webhookPort, CertDir: b.webhookDir}),

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
@@ -36,9 +38,11 @@ func publicSet(t *testing.T, key *jose.SigningKey) string {
 	return string(set)
 }
 
+// writeSecret writes a Secret with the label that lets the operator read it.
 func (b *bank) writeSecret(t *testing.T, name, entry, content string) {
 	t.Helper()
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: b.namespace, Name: name}, StringData: map[string]string{entry: content}}
+	secret.Labels = map[string]string{v1alpha1.ApplicationLabel: ""}
 	if err := b.kube.Create(t.Context(), secret); err == nil {
 		return
 	}
@@ -52,8 +56,8 @@ func TestKeysOfASecretAreWaitedForAndFollowed(t *testing.T) {
 	b := openBank(t)
 	b.create(t, "app", merge(t, dpopSpec, keysFromSecret))
 	waiting := b.awaitCondition(t, "app", v1alpha1.ConditionReady, v1alpha1.ReasonReferenceNotFound)
-	if message := messageOf(waiting, v1alpha1.ConditionKeysReady); !strings.Contains(message, "app-keys") {
-		t.Errorf("the message does not name the Secret: %s", message)
+	if got, want := messageOf(waiting, v1alpha1.ConditionKeysReady), "Secret app-keys is not there; make it with the label fapi-operator.io/application."; got != want {
+		t.Errorf("message %q, want %q", got, want)
 	}
 	for range 2 {
 		key := newKey(t)
@@ -67,6 +71,88 @@ func TestKeysOfASecretAreWaitedForAndFollowed(t *testing.T) {
 		})
 		b.awaitReady(t, "app")
 	}
+}
+
+// Whoever may write a Secret decides whether the operator reads it, at any moment.
+func TestASecretIsReadAsLongAsItHasTheLabel(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.writeSecret(t, "app-keys", "jwks.json", publicSet(t, newKey(t)))
+	b.labelSecret(t, "app-keys", v1alpha1.ApplicationLabel+"-")
+	b.create(t, "app", merge(t, dpopSpec, keysFromSecret))
+	waiting := b.awaitCondition(t, "app", v1alpha1.ConditionReady, v1alpha1.ReasonReferenceNotLabeled)
+	requireCondition(t, waiting, v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonReferenceNotLabeled)
+	b.requireNoClient(t, "app")
+
+	_, command, _ := strings.Cut(messageOf(waiting, v1alpha1.ConditionKeysReady), "kubectl ")
+	command, _, found := strings.Cut(command, " puts it on.")
+	if !found {
+		t.Fatalf("the message says no command: %s", messageOf(waiting, v1alpha1.ConditionKeysReady))
+	}
+	labeled := time.Now()
+	b.Kubectl(t, strings.Fields(command)...)
+	b.awaitReady(t, "app")
+	if took := time.Since(labeled); took > atOnce {
+		t.Errorf("the label was seen after %v, want it watched", took)
+	}
+	b.labelSecret(t, "app-keys", v1alpha1.ApplicationLabel+"-")
+	b.awaitCondition(t, "app", v1alpha1.ConditionKeysReady, v1alpha1.ReasonReferenceNotLabeled)
+	b.requireClient(t, b.namespace+".app")
+}
+
+// atOnce is less than the operator's interval for what it does not watch.
+const atOnce = 15 * time.Second
+
+func (b *bank) labelSecret(t *testing.T, name, label string) {
+	t.Helper()
+	b.Kubectl(t, "label", "secret", name, "--namespace", b.namespace, label)
+}
+
+func TestNothingOfASecretWithoutTheLabelIsRead(t *testing.T) {
+	t.Parallel()
+	w := openWorkshop(t)
+	w.createSecret(t, "app-keys", corev1.SecretTypeOpaque)
+	w.create(t, "app", merge(t, dpopSpec, keysFromSecret))
+	w.kubeFault = func(_ string, object client.Object, name string, do func() error) error {
+		if _, whole := object.(*corev1.Secret); whole {
+			t.Errorf("the whole Secret %s was asked for", name)
+		}
+		return do()
+	}
+	if again := w.walk(t, "app"); again <= 0 || again > time.Minute {
+		t.Errorf("looked at again after %v, want it within a minute: nothing watches the Secret", again)
+	}
+	requireCondition(t, w.get(t, "app"), v1alpha1.ConditionKeysReady, metav1.ConditionFalse, v1alpha1.ReasonReferenceNotLabeled)
+}
+
+// A cluster may be full of Secrets that are none of the operator's business.
+func TestSecretsWithoutTheLabelAreNotCached(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	for i := range 50 {
+		b.createSecret(t, fmt.Sprintf("other-%d", i), corev1.SecretTypeOpaque)
+	}
+	b.writeSecret(t, "app-keys", "jwks.json", publicSet(t, newKey(t)))
+	b.create(t, "app", merge(t, dpopSpec, keysFromSecret))
+	b.create(t, "managed", dpopSpec)
+	b.awaitReady(t, "app")
+	b.awaitReady(t, "managed")
+	b.eventually(t, "the cache holds the Secrets with the label alone", func(ctx context.Context) error {
+		cached := &metav1.PartialObjectMetadataList{}
+		cached.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+		if err := b.cache.List(ctx, cached); err != nil {
+			return err
+		}
+		var names []string
+		for i := range cached.Items {
+			names = append(names, cached.Items[i].Name)
+		}
+		slices.Sort(names)
+		if !slices.Equal(names, []string{"app-keys", "managed-keys"}) {
+			return fmt.Errorf("it holds %v", names)
+		}
+		return nil
+	})
 }
 
 func TestUnfitKeysAreNeitherRegisteredNorShown(t *testing.T) {
