@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	webhookserver "sigs.k8s.io/controller-runtime/pkg/webhook"
@@ -22,9 +23,11 @@ type settings struct {
 	installation string
 	serverClass  string
 	namespaces   namespaces
-	resync       time.Duration
-	registrar    registrar.Config
-	webhook      webhookserver.Options
+	// namespaceSelector selects the namespaces by their labels; nil for none or all.
+	namespaceSelector labels.Selector
+	resync            time.Duration
+	registrar         registrar.Config
+	webhook           webhookserver.Options
 	// webhookConfiguration is the ValidatingWebhookConfiguration to be ready by; empty for none.
 	webhookConfiguration string
 	// keyEncryptionKey is the Secret to make once; its name is empty for none.
@@ -55,6 +58,7 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.StringVar(&s.installation, "installation", "", "identifies this installation to the authorization server, as the owner of its clients; must never change (default: the UID of namespace kube-system)")
 	set.StringVar(&s.serverClass, "server-class", "", "serve the FAPIApplications with this serverClassName (default: those without one)")
 	set.Var(&s.namespaces, "namespaces", "serve these namespaces alone, separated by commas (default: all)")
+	set.Func("namespace-selector", "serve the namespaces alone that have these labels, such as 'fapi=yes' or 'team in (a, b), !legacy'; the webhook configuration needs the same as its namespaceSelector (default: all)", s.selectNamespaces)
 	set.DurationVar(&s.resync, "resync", 10*time.Minute, "how often, at the least, everything that the authorization server holds is compared with what the applications say")
 	s.addRegistrarFlags(set)
 	set.Var(&s.keyEncryptionKey, "key-encryption-key-secret", "make this Secret (`NAMESPACE/NAME`) with the authorization server's key-encryption key, unless it is there; it is never changed (default: none is made)")
@@ -81,6 +85,19 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	return s, s.check()
 }
 
+// selectNamespaces reads --namespace-selector.
+func (s *settings) selectNamespaces(text string) error {
+	selector, err := labels.Parse(text)
+	switch {
+	case err != nil:
+		return err
+	case selector.Empty():
+		return errors.New("labels are needed; leave the flag out for all namespaces")
+	}
+	s.namespaceSelector = selector
+	return nil
+}
+
 func (s *settings) addRegistrarFlags(set *flag.FlagSet) {
 	set.StringVar(&s.registrar.BaseURL, "registrar-url", "", "https URL of the authorization server's private listener; required")
 	set.StringVar(&s.registrar.CAFile, "registrar-ca-file", "", "PEM file of the authorities that may have issued the private listener's certificate; required")
@@ -104,6 +121,9 @@ func (s *settings) check() error {
 		if required.value == "" {
 			problems = append(problems, fmt.Errorf("--%s is missing; see --help", required.flag))
 		}
+	}
+	if len(s.namespaces) > 0 && s.namespaceSelector != nil {
+		problems = append(problems, errors.New("--namespaces and --namespace-selector exclude one another: a list is also all that the operator may read, and a selector needs rights in all namespaces; state one of them"))
 	}
 	if s.resync < time.Second {
 		problems = append(problems, fmt.Errorf("--resync is %v; write at least 1s, such as 10m", s.resync))

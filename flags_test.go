@@ -49,6 +49,8 @@ func TestWrongFlagsSayWhatToWrite(t *testing.T) {
 		"--resync=often":                  "invalid value",
 		"--installation=my bank":          "letters, digits",
 		"--namespaces=bank,,other":        "none of them empty",
+		"--namespace-selector=":           "leave the flag out",
+		"--namespace-selector=team in a":  "invalid value",
 		"--log-level=loud":                "invalid value",
 		"--key-encryption-key-secret=key": "write NAMESPACE/NAME",
 		"--private-service=private":       "write NAMESPACE/NAME",
@@ -105,6 +107,23 @@ func TestSecretsAreCachedByTheirLabelAlone(t *testing.T) {
 		return
 	}
 	t.Error("all Secrets are cached")
+}
+
+func TestNamespacesAreListedOrSelected(t *testing.T) {
+	t.Parallel()
+	settings, err := parseFlags(append([]string{"--namespace-selector=team in (a, b), !legacy"}, required...), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for team, want := range map[string]bool{"a": true, "c": false} {
+		if got := settings.namespaceSelector.Matches(labels.Set{"team": team}); got != want {
+			t.Errorf("team %s is served: %v", team, got)
+		}
+	}
+	_, err = parseFlags(append([]string{"--namespaces=bank", "--namespace-selector=fapi=yes"}, required...), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "exclude one another") {
+		t.Errorf("both: %v", err)
+	}
 }
 
 func TestVersionNeedsNoOtherFlag(t *testing.T) {

@@ -168,16 +168,17 @@ func addAdmissionTrust(manager ctrl.Manager, settings settings) error {
 
 func addReconciler(ctx context.Context, manager ctrl.Manager, server *registrar.Registrar, replicas *controllers.Replicas, settings settings) error {
 	reconciler := &controllers.Reconciler{
-		Kube:            manager.GetClient(),
-		Uncached:        manager.GetAPIReader(),
-		Events:          manager.GetEventRecorder(eventSource),
-		Registrar:       server,
-		Replicas:        replicas,
-		ServerCAFile:    settings.selfTestCAFile,
-		Installation:    settings.installation,
-		ServerClassName: settings.serverClass,
-		Resync:          settings.resync,
-		Now:             time.Now,
+		Kube:              manager.GetClient(),
+		Uncached:          manager.GetAPIReader(),
+		Events:            manager.GetEventRecorder(eventSource),
+		Registrar:         server,
+		Replicas:          replicas,
+		ServerCAFile:      settings.selfTestCAFile,
+		Installation:      settings.installation,
+		ServerClassName:   settings.serverClass,
+		NamespaceSelector: settings.namespaceSelector,
+		Resync:            settings.resync,
+		Now:               time.Now,
 	}
 	if err := reconciler.SetupWithManager(ctx, manager); err != nil {
 		return fmt.Errorf("set up the reconciler: %w", err)

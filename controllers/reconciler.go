@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,7 +48,7 @@ type Registrar interface {
 }
 
 // Reconciler reconciles the FAPIApplications of one server class. All fields
-// but Replicas, ServerCAFile, ServerClassName and Limits are required.
+// but Replicas, ServerCAFile, ServerClassName, NamespaceSelector and Limits are required.
 type Reconciler struct {
 	// Kube writes, and finds in its cache which applications name an object.
 	Kube client.Client
@@ -69,6 +70,10 @@ type Reconciler struct {
 	// ServerClassName is the class that this installation serves; empty for
 	// applications without one.
 	ServerClassName string
+	// NamespaceSelector selects the namespaces that are served, by their labels. In
+	// others, the applications that this operator has registered are let go when they
+	// are deleted, and nothing else is done. nil selects all.
+	NamespaceSelector labels.Selector
 	// Limits are what the server allows on top of the rule book.
 	Limits fapi.Limits
 	// Resync is how often, at the least, everything that the server holds is
@@ -94,6 +99,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	p := r.begin(application)
 	if !application.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, r.end(ctx, p)
+	}
+	if selected, err := r.isSelected(ctx, application.Namespace); err != nil || !selected {
+		return ctrl.Result{}, err
 	}
 	last := p.walk(ctx, r.phases())
 	if err := r.suspendHeld(ctx, p); err != nil {

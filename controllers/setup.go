@@ -98,6 +98,10 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 			UsePriorityQueue:        new(true), // queueBehind
 			RateLimiter:             backOff(),
 		})
+	if r.NamespaceSelector != nil {
+		enqueue, selected := r.whenSelected()
+		building.WatchesMetadata(&corev1.Namespace{}, enqueue, builder.WithPredicates(selected))
+	}
 	if r.Replicas != nil {
 		building.WatchesRawSource(source.Channel(r.Replicas.Grown(), handler.EnqueueRequestsFromMapFunc(r.whoIsNotServed)))
 	}

@@ -23,6 +23,9 @@ func (r *Reconciler) end(ctx context.Context, p *passage) error {
 	if !controllerutil.ContainsFinalizer(p.application, Finalizer) {
 		return nil
 	}
+	if another, err := r.isForAnother(ctx, p.application); err != nil || another {
+		return err
+	}
 	farewell, err := r.unregister(ctx, p)
 	if err != nil {
 		return errors.Join(err, r.keep(ctx, p, err))

@@ -94,6 +94,7 @@ certificates: {existingSecrets: {public: public}}
 authserver: {mtlsProxy: {header: X-Forwarded-Client-Cert, sans: [edge.gateways.svc], caConfigMap: edge-ca}}
 `,
 	"a storage class": `
+operator: {namespaceSelector: {matchLabels: {fapi: "yes"}}}
 store: {sqlite: {storageClassName: fast, size: 10Gi}}
 `,
 }

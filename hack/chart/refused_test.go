@@ -23,9 +23,14 @@ func TestRefusedValues(t *testing.T) {
 		"certificates: {existingSecrets: {webhook: webhook}}":             "webhookCABundle is missing",
 		"certificates: {issuerRef: {kind: ClusterIssuer}}":                "name",
 		"image: {operator: {digest: latest}}":                             "digest",
+		"operator: {namespaceSelector: {matchLabel: {fapi: \"yes\"}}}":    "matchLabel",
 		"operator: {replicas: 0}":                                         "replicas",
 		"authserver: {files: [{mountPath: /x, configMap: a, secret: b}]}": "files",
 		"networkPolicy: {apiServer: {ports: [0]}}":                        "ports",
+
+		"operator: {namespaces: [retail], namespaceSelector: {matchLabels: {fapi: \"yes\"}}}":      "exclude one another",
+		"operator: {namespaceSelector: {matchExpressions: [{key: team, operator: In}]}}":           "values",
+		"operator: {namespaceSelector: {matchExpressions: [{key: a, operator: Gt, values: [b]}]}}": "operator",
 
 		"authserver: {mtlsProxy: {header: X-SSL-Cert, sans: [a], caSecret: b}}":                  "header",
 		"authserver: {mtlsProxy: {header: Client-Cert, caSecret: b}}":                            "sans",

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -347,6 +348,63 @@ func TestOperatorOfSomeNamespacesHasNoRightsInOthers(t *testing.T) {
 			t.Errorf("the operator has no right on %s everywhere", resource)
 		}
 	}
+}
+
+// Operator and API server take the same namespaces for selected, and the operator may
+// look at their labels.
+func TestNamespacesAreSelectedByOneSelector(t *testing.T) {
+	t.Parallel()
+	installed := install(t, `
+operator:
+  namespaceSelector:
+    matchLabels: {fapi: "yes"}
+    matchExpressions:
+      - {key: team, operator: In, values: [a, b]}
+      - {key: stage, operator: NotIn, values: [trial]}
+      - {key: owner, operator: Exists}
+      - {key: legacy, operator: DoesNotExist}
+`)
+	byOperator, err := labels.Parse(installed.operatorFlags(t)["namespace-selector"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	configuration := only[admissionregistrationv1.ValidatingWebhookConfiguration](t, installed, "ValidatingWebhookConfiguration")
+	byAPIServer, err := metav1.LabelSelectorAsSelector(configuration.Webhooks[0].NamespaceSelector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if byOperator.String() != byAPIServer.String() {
+		t.Errorf("the operator selects %s, the API server %s", byOperator, byAPIServer)
+	}
+	if !maySee(t, installed, "namespaces") {
+		t.Error("the operator may not watch namespaces")
+	}
+	if maySee(t, install(t, ""), "namespaces") {
+		t.Error("the operator may watch namespaces without a selector")
+	}
+}
+
+// only gives the one object of a kind.
+func only[T any](t *testing.T, installed installation, kind string) T {
+	t.Helper()
+	found := slices.Collect(maps.Values(all[T](t, installed, kind)))
+	if len(found) != 1 {
+		t.Fatalf("%d objects of kind %s", len(found), kind)
+	}
+	return found[0]
+}
+
+// maySee tells whether a ClusterRole lets the operator watch a resource everywhere.
+func maySee(t *testing.T, installed installation, resource string) bool {
+	t.Helper()
+	for _, role := range all[rbacv1.ClusterRole](t, installed, "ClusterRole") {
+		for _, rule := range role.Rules {
+			if slices.Contains(rule.Resources, resource) && slices.Contains(rule.Verbs, "watch") && len(rule.ResourceNames) == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // grants are the resources that the operator's roles name, by namespace.

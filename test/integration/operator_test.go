@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -50,6 +52,8 @@ type bank struct {
 	namespace string
 	server    *server
 	resync    time.Duration
+	// selected are the labels of the namespaces that are served; nil for all.
+	selected map[string]string
 	// registrar registers at another server than that one; nil at that one.
 	registrar controllers.Registrar
 	replicas  *controllers.Replicas // nil where nobody asks them
@@ -172,6 +176,10 @@ func (b *bank) asOperator(t *testing.T) *rest.Config {
 	if err := errors.Join(yaml.UnmarshalStrict([]byte(first), everywhere), yaml.UnmarshalStrict([]byte(second), here)); err != nil {
 		t.Fatal(err)
 	}
+	if b.selected != nil {
+		// As the chart adds it.
+		everywhere.Rules = append(everywhere.Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "list", "watch"}})
+	}
 	user := "operator-of-" + b.namespace
 	everywhere.Name, here.Name, here.Namespace = user, user, b.namespace
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}
@@ -216,7 +224,7 @@ func (b *bank) newReconciler(t *testing.T, manager ctrl.Manager) *controllers.Re
 		}
 		b.registrar = server
 	}
-	return &controllers.Reconciler{
+	reconciler := &controllers.Reconciler{
 		Kube:         manager.GetClient(),
 		Uncached:     manager.GetAPIReader(),
 		Events:       manager.GetEventRecorder("fapi-operator.io/operator"),
@@ -227,6 +235,10 @@ func (b *bank) newReconciler(t *testing.T, manager ctrl.Manager) *controllers.Re
 		Resync:       b.resync,
 		Now:          time.Now,
 	}
+	if b.selected != nil {
+		reconciler.NamespaceSelector = labels.SelectorFromSet(b.selected)
+	}
+	return reconciler
 }
 
 // installWebhook applies the generated configuration, for this namespace alone
@@ -244,6 +256,7 @@ func (b *bank) installWebhook(t *testing.T) {
 		url := fmt.Sprintf("https://127.0.0.1:%d%s", b.webhookPort, *hook.ClientConfig.Service.Path)
 		hook.ClientConfig = admissionregistrationv1.WebhookClientConfig{URL: &url, CABundle: b.webhookCA}
 		hook.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": b.namespace}}
+		maps.Copy(hook.NamespaceSelector.MatchLabels, b.selected)
 	}
 	b.uninstallWebhook(t, configuration.Name)
 	if err := b.kube.Create(t.Context(), configuration); err != nil {

@@ -1,0 +1,65 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
+)
+
+// isSelected tells whether the labels of a namespace are those of the namespaces that
+// are served. One that the cache does not know yet is not: it brings its applications.
+func (r *Reconciler) isSelected(ctx context.Context, name string) (bool, error) {
+	if r.NamespaceSelector == nil {
+		return true, nil
+	}
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := r.Kube.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
+		return false, client.IgnoreNotFound(fmt.Errorf("read the labels of namespace %s: %w", name, err))
+	}
+	return r.selects(namespace), nil
+}
+
+func (r *Reconciler) selects(namespace client.Object) bool {
+	return r.NamespaceSelector.Matches(labels.Set(namespace.GetLabels()))
+}
+
+// whenSelected has the applications of a namespace reconciled as soon as it is served.
+func (r *Reconciler) whenSelected() (handler.EventHandler, predicate.Predicate) {
+	enqueue := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, namespace client.Object) []reconcile.Request {
+		applications, err := r.who(ctx, anyApplication, client.InNamespace(namespace.GetName()))
+		if err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "find the applications of a namespace", "namespace", namespace.GetName())
+		}
+		return applications
+	})
+	return enqueue, predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return r.selects(e.Object) },
+		UpdateFunc: func(e event.UpdateEvent) bool { return r.selects(e.ObjectNew) && !r.selects(e.ObjectOld) },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+	}
+}
+
+// isForAnother tells whether another operator lets the application go: one that has
+// registered it at another server, and serves its namespace as this one does not.
+// This operator lets go of its own, wherever they are.
+func (r *Reconciler) isForAnother(ctx context.Context, application *v1alpha1.FAPIApplication) (bool, error) {
+	registered := application.Status.Registration
+	if selected, err := r.isSelected(ctx, application.Namespace); err != nil || selected || registered == nil {
+		return false, err
+	}
+	page, err := r.Registrar.List(ctx, "", 1)
+	countCall("list", err)
+	return err == nil && page.Issuer != registered.Issuer, err
+}
