@@ -51,7 +51,7 @@ func (r *Reconciler) resolveTrustAnchors(ctx context.Context, p *passage) error 
 	if tls == nil || tls.TrustAnchors == nil || tls.TrustAnchors.ConfigMapRef == nil {
 		return nil
 	}
-	anchors, err := r.configMapEntry(ctx, p.application.Namespace, *tls.TrustAnchors.ConfigMapRef)
+	anchors, err := r.configMapEntry(ctx, p.application, *tls.TrustAnchors.ConfigMapRef)
 	p.resolved.TrustAnchors = string(anchors)
 	return err
 }

@@ -38,7 +38,7 @@ func (r *Reconciler) statedKeySet(ctx context.Context, application *v1alpha1.FAP
 	case v1alpha1.KeySourceSecretRef:
 		return r.secretEntry(ctx, application, *keys.SecretRef)
 	case v1alpha1.KeySourceConfigMapRef:
-		return r.configMapEntry(ctx, application.Namespace, *keys.ConfigMapRef)
+		return r.configMapEntry(ctx, application, *keys.ConfigMapRef)
 	}
 	return keys.JWKS.Raw, nil
 }

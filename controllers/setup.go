@@ -137,11 +137,10 @@ func (r *Reconciler) whoIsNotServed(ctx context.Context, _ client.Object) []reco
 	return waiting
 }
 
-// whoNames maps an object to the applications of its namespace that name it.
+// whoNames maps an object to the applications that name it, of whatever namespace.
 func (r *Reconciler) whoNames(kind string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
-		naming, err := r.who(ctx, anyApplication,
-			client.InNamespace(object.GetNamespace()), client.MatchingFields{referenceIndex: reference(kind, object.GetName())})
+		naming, err := r.who(ctx, anyApplication, client.MatchingFields{referenceIndex: reference(kind, object.GetNamespace(), object.GetName())})
 		if err != nil {
 			ctrl.LoggerFrom(ctx).Error(err, "find the applications that name an object", "kind", kind)
 		}
@@ -149,7 +148,9 @@ func (r *Reconciler) whoNames(kind string) handler.EventHandler {
 	})
 }
 
-func reference(kind, name string) string { return kind + "/" + name }
+func reference(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
+
+func (n namedObject) reference() string { return reference(n.kind, n.namespace, n.name) }
 
 // references lists the objects that an application names or has made for it.
 func references(object client.Object) []string {
@@ -157,28 +158,31 @@ func references(object client.Object) []string {
 	if !ok {
 		return nil
 	}
-	names := []string{reference("Certificate", CertificateName(application))} // Also one that it has no more.
+	var names []string
+	own := func(kind, name string) { names = append(names, reference(kind, application.Namespace, name)) }
+	own("Certificate", CertificateName(application)) // Also one that it has no more.
 	if keys := application.Spec.Keys; keys != nil {
 		switch keys.Source {
 		case v1alpha1.KeySourceSecretRef:
-			names = append(names, reference("Secret", keys.SecretRef.Name))
+			names = append(names, secretNamed(application, *keys.SecretRef).reference())
 		case v1alpha1.KeySourceConfigMapRef:
-			names = append(names, reference("ConfigMap", keys.ConfigMapRef.Name))
+			names = append(names, configMapNamed(application, *keys.ConfigMapRef).reference())
 		case v1alpha1.KeySourceManaged:
-			names = append(names, reference("Secret", ManagedKeySecretName(application)), reference("Secret", NextKeySecretName(application)))
+			own("Secret", ManagedKeySecretName(application))
+			own("Secret", NextKeySecretName(application))
 		}
 	}
 	if tls := application.Spec.ClientAuthentication.TLS; tls != nil && tls.TrustAnchors != nil && tls.TrustAnchors.ConfigMapRef != nil {
-		names = append(names, reference("ConfigMap", tls.TrustAnchors.ConfigMapRef.Name))
+		names = append(names, configMapNamed(application, *tls.TrustAnchors.ConfigMapRef).reference())
 	}
 	if clientmetadata.HasManagedCertificate(&application.Spec) {
-		names = append(names, reference("Secret", CertificateSecretName(application)))
+		own("Secret", CertificateSecretName(application))
 		if clientmetadata.RegistersCertificate(&application.Spec) {
-			names = append(names, reference("Secret", StagedCertificateSecretName(application)))
+			own("Secret", StagedCertificateSecretName(application))
 		}
 	}
 	if application.Spec.Binding != nil {
-		names = append(names, reference("Secret", BindingSecretName(application)))
+		own("Secret", BindingSecretName(application))
 	}
 	return names
 }

@@ -66,6 +66,7 @@ var table = []row{
 	{"clientAuthentication.tls.sanEmail", "tls_client_auth_san_email", func(m *registration.Metadata, s stated) { m.TLSClientAuthSANEmail = s.tls.SANEmail }},
 	{"clientAuthentication.tls.trustAnchors.pem", memberTrustAnchors, func(m *registration.Metadata, s stated) { m.TLSClientAuthTrustAnchors = s.anchors.PEM }},
 	{"clientAuthentication.tls.trustAnchors.configMapRef.name", memberTrustAnchors, nil},
+	{"clientAuthentication.tls.trustAnchors.configMapRef.namespace", memberTrustAnchors, nil},
 	{"clientAuthentication.tls.trustAnchors.configMapRef.key", memberTrustAnchors, nil},
 	{"clientAuthentication.tls.trustAnchors.bundle", "fapi_operator_tls_client_auth_trust_bundle", func(m *registration.Metadata, s stated) {
 		m.TLSClientAuthTrustBundle = s.anchors.Bundle
@@ -73,8 +74,10 @@ var table = []row{
 
 	{"keys.jwks", memberJWKS, setJWKS},
 	{"keys.secretRef.name", memberJWKS, nil},
+	{"keys.secretRef.namespace", memberJWKS, nil},
 	{"keys.secretRef.key", memberJWKS, nil},
 	{"keys.configMapRef.name", memberJWKS, nil},
+	{"keys.configMapRef.namespace", memberJWKS, nil},
 	{"keys.configMapRef.key", memberJWKS, nil},
 	{"keys.managed.signingAlg", memberJWKS, nil},
 	{"keys.jwksURI", "jwks_uri", func(m *registration.Metadata, s stated) { m.JWKSURI = s.keys.JWKSURI }},

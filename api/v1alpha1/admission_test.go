@@ -71,6 +71,8 @@ func TestSchemaOnCreate(t *testing.T) {
 		{"keys by value", `{keys: {source: JWKS, jwks: {keys: [{kty: EC}]}}}`, ""},
 		{"keys by URI", `{keys: {source: JWKSURI, jwksURI: "https://app.example.com/jwks"}}`, ""},
 		{"keys from a Secret", `{keys: {source: SecretRef, secretRef: {name: keys, key: jwks.json}}}`, ""},
+		{"keys from a Secret of another namespace", `{keys: {source: SecretRef, secretRef: {namespace: shared, name: keys, key: jwks.json}}}`, ""},
+		{"keys from what is no namespace", `{keys: {source: SecretRef, secretRef: {namespace: "../shared", name: keys, key: jwks.json}}}`, "spec.keys.secretRef.namespace"},
 		{"keys from a ConfigMap", `{keys: {source: ConfigMapRef, configMapRef: {name: keys, key: jwks.json}}}`, ""},
 		{"managed keys", `{keys: {source: Managed}}`, ""},
 		{"managed keys for an algorithm", `{keys: {source: Managed, managed: {signingAlg: PS256}}}`, ""},

@@ -16,4 +16,8 @@ const (
 	// AdoptFromAnnotation on an application names the owner, as installation/namespace/name,
 	// whose client it takes over, with the client's grants and tokens. A FAPIPolicy has to list that owner.
 	AdoptFromAnnotation = "fapi-operator.io/adopt-from"
+
+	// GrantedToAnnotation on a Secret or ConfigMap names the namespaces, separated by commas, whose applications may name it; a
+	// single * stands for all. Applications of its own namespace need no grant.
+	GrantedToAnnotation = "fapi-operator.io/granted-to"
 )

@@ -92,7 +92,7 @@ type TrustAnchors struct {
 	// +kubebuilder:validation:MaxLength=65536
 	PEM string `json:"pem,omitempty"`
 
-	// A ConfigMap of this namespace that holds the certificates in PEM.
+	// A ConfigMap that holds the certificates in PEM.
 	// Absent: pem or bundle is set.
 	//
 	// +optional
@@ -107,7 +107,7 @@ type TrustAnchors struct {
 	Bundle string `json:"bundle,omitempty"`
 }
 
-// ConfigMapReference names one entry of a ConfigMap in the resource's own namespace.
+// ConfigMapReference names one entry of a ConfigMap, in the resource's own namespace or in another one that grants it.
 type ConfigMapReference struct {
 	// Name of the ConfigMap.
 	//
@@ -115,6 +115,15 @@ type ConfigMapReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
+
+	// Namespace of the ConfigMap, which has to grant it: by the annotation
+	// fapi-operator.io/granted-to on it, which names this resource's namespace.
+	// Absent: this resource's own.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	Namespace string `json:"namespace,omitempty"`
 
 	// Key of the entry in the ConfigMap's data.
 	//
@@ -124,8 +133,8 @@ type ConfigMapReference struct {
 	Key string `json:"key"`
 }
 
-// SecretReference names one entry of a Secret in the resource's own namespace. The operator reads Secrets with the label
-// fapi-operator.io/application alone.
+// SecretReference names one entry of a Secret, in the resource's own namespace or in another one that grants it. The operator reads
+// Secrets with the label fapi-operator.io/application alone.
 type SecretReference struct {
 	// Name of the Secret.
 	//
@@ -133,6 +142,15 @@ type SecretReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
+
+	// Namespace of the Secret, which has to grant it: by the annotation
+	// fapi-operator.io/granted-to on it, which names this resource's namespace.
+	// Absent: this resource's own.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	Namespace string `json:"namespace,omitempty"`
 
 	// Key of the entry in the Secret's data.
 	//

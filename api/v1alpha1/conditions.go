@@ -7,7 +7,7 @@ package v1alpha1
 //
 // Reasons when False:
 //   - Refused
-//   - ReferenceNotFound (a ConfigMap with trust anchors)
+//   - ReferenceNotFound, ReferenceNotGranted (a ConfigMap with trust anchors)
 //
 // Reasons when Unknown:
 //   - Pending
@@ -22,6 +22,7 @@ const ConditionAccepted = "Accepted"
 // Reasons when False:
 //   - ReferenceNotFound
 //   - ReferenceNotLabeled (a Secret)
+//   - ReferenceNotGranted (a Secret or ConfigMap of another namespace)
 //   - InvalidKeys
 //   - PrivateKeyInJWKS
 //   - UnknownKey
@@ -106,7 +107,8 @@ const ConditionStalled = "Stalled"
 // Reasons when True:
 //   - Deleting
 //   - the reason of the condition that is waited for: Pending, Issuing, ReferenceNotFound, ReferenceNotLabeled,
-//     IssuerNotFound, IssuerNotReady, IssuanceFailed, ServerUnavailable, NotServed, InvalidServerCA or DeletionFailed
+//     ReferenceNotGranted, IssuerNotFound, IssuerNotReady, IssuanceFailed, ServerUnavailable, NotServed, InvalidServerCA or
+//     DeletionFailed
 const ConditionReconciling = "Reconciling"
 
 // Reasons that several conditions share.
@@ -121,6 +123,9 @@ const (
 	// ReasonReferenceNotLabeled means that a Secret that the spec names lacks the label fapi-operator.io/application, and that nothing
 	// of it was read. The message says how to label it; the operator goes on as soon as it is.
 	ReasonReferenceNotLabeled = "ReferenceNotLabeled"
+	// ReasonReferenceNotGranted means that a Secret or ConfigMap of another namespace is not granted to this one, or is not there:
+	// which of both is not told. The message says what it needs; the operator goes on as soon as it has it.
+	ReasonReferenceNotGranted = "ReferenceNotGranted"
 	// ReasonOwnedByAnother means that the client identifier, Secret or Certificate belongs to somebody else and is left untouched.
 	// The message names the owner.
 	ReasonOwnedByAnother = "OwnedByAnother"

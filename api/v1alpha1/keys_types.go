@@ -15,7 +15,7 @@ import (
 type Keys struct {
 	// Where the public keys come from: JWKS (by value in this resource), JWKSURI
 	// (the server fetches them), SecretRef or ConfigMapRef (the operator reads
-	// them from this namespace), Managed (the operator makes and rotates a key
+	// them), Managed (the operator makes and rotates a key
 	// pair, and keeps it in a Secret of this namespace).
 	//
 	// +required
@@ -117,9 +117,9 @@ const (
 	KeySourceJWKS KeySource = "JWKS"
 	// KeySourceJWKSURI lets the server fetch the keys from keys.jwksURI.
 	KeySourceJWKSURI KeySource = "JWKSURI"
-	// KeySourceSecretRef reads the keys from a Secret of the same namespace.
+	// KeySourceSecretRef reads the keys from a Secret.
 	KeySourceSecretRef KeySource = "SecretRef"
-	// KeySourceConfigMapRef reads the keys from a ConfigMap of the same namespace.
+	// KeySourceConfigMapRef reads the keys from a ConfigMap.
 	KeySourceConfigMapRef KeySource = "ConfigMapRef"
 	// KeySourceManaged lets the operator make the keys and keep them in a Secret of the same namespace.
 	KeySourceManaged KeySource = "Managed"

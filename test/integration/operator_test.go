@@ -54,6 +54,8 @@ type bank struct {
 	resync    time.Duration
 	// selected are the labels of the namespaces that are served; nil for all.
 	selected map[string]string
+	// neighbor is another namespace that is watched; empty for none.
+	neighbor string
 	// registrar registers at another server than that one; nil at that one.
 	registrar controllers.Registrar
 	replicas  *controllers.Replicas // nil where nobody asks them
@@ -151,11 +153,15 @@ func (b *bank) startOperator(t *testing.T) {
 
 func (b *bank) newManager(t *testing.T) ctrl.Manager {
 	t.Helper()
+	watched := map[string]cache.Config{b.namespace: {}}
+	if b.neighbor != "" {
+		watched[b.neighbor] = cache.Config{}
+	}
 	manager, err := ctrl.NewManager(b.asOperator(t), ctrl.Options{
 		Scheme: scheme(t),
 		Cache: cache.Options{
 			ByObject:          map[client.Object]cache.ByObject{&corev1.Secret{}: controllers.LabeledSecrets()},
-			DefaultNamespaces: map[string]cache.Config{b.namespace: {}},
+			DefaultNamespaces: watched,
 		},
 		Metrics:       metricsserver.Options{BindAddress: "0"},
 		Controller:    ctrlconfig.Controller{SkipNameValidation: new(true)},
