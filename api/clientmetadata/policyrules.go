@@ -24,8 +24,9 @@ type policyRule struct {
 
 // bounded is what policies look at: what was written, and what it means.
 type bounded struct {
-	spec     *v1alpha1.FAPIApplicationSpec
-	metadata registration.Metadata // with defaults
+	namespace string
+	spec      *v1alpha1.FAPIApplicationSpec
+	metadata  registration.Metadata // with defaults
 }
 
 // policyRules are asked of each policy that names the application's namespace.
@@ -84,6 +85,35 @@ var policyRules = []policyRule{
 			return policy.Profiles == nil || slices.Contains(policy.Profiles, Profile(b.metadata))
 		},
 	},
+	{
+		ID:     "LOCAL-POLICY-KEYS-NAMESPACE",
+		Demand: "the client's keys are read from its own namespace, or from one that the policy lists",
+		Remedy: "name a Secret or ConfigMap of this namespace, or have the other one added to referenceNamespaces",
+		Path:   "keys",
+		Holds: func(policy *v1alpha1.FAPIPolicySpec, b bounded) bool {
+			keys := b.spec.Keys
+			return keys == nil ||
+				(keys.SecretRef == nil || b.mayBeReadFrom(keys.SecretRef.Namespace, policy)) &&
+					(keys.ConfigMapRef == nil || b.mayBeReadFrom(keys.ConfigMapRef.Namespace, policy))
+		},
+	},
+	{
+		ID:     "LOCAL-POLICY-TRUST-ANCHORS-NAMESPACE",
+		Demand: "trust anchors are read from the application's own namespace, or from one that the policy lists",
+		Remedy: "name a ConfigMap of this namespace, or have the other one added to referenceNamespaces",
+		Path:   "clientAuthentication.tls.trustAnchors",
+		Holds: func(policy *v1alpha1.FAPIPolicySpec, b bounded) bool {
+			tls := b.spec.ClientAuthentication.TLS
+			return tls == nil || tls.TrustAnchors == nil || tls.TrustAnchors.ConfigMapRef == nil ||
+				b.mayBeReadFrom(tls.TrustAnchors.ConfigMapRef.Namespace, policy)
+		},
+	},
+}
+
+// mayBeReadFrom tells whether the policy lets a reference lead to a namespace; none is
+// the application's own.
+func (b bounded) mayBeReadFrom(namespace string, policy *v1alpha1.FAPIPolicySpec) bool {
+	return policy.ReferenceNamespaces == nil || namespace == "" || namespace == b.namespace || matchesAny(policy.ReferenceNamespaces, namespace)
 }
 
 // Profile is what metadata with its defaults amounts to.
@@ -103,7 +133,7 @@ func PoliciesFor(namespace string, policies []v1alpha1.FAPIPolicy) []v1alpha1.FA
 
 // brokenPolicyRules cites the policy where a rule of FAPI cites its clause.
 func brokenPolicyRules(application *v1alpha1.FAPIApplication, policies []v1alpha1.FAPIPolicy) []Finding {
-	b := bounded{&application.Spec, FromApplication(application, Resolved{}).WithDefaults()}
+	b := bounded{application.Namespace, &application.Spec, FromApplication(application, Resolved{}).WithDefaults()}
 	var findings []Finding
 	for i := range policies {
 		for _, rule := range policyRules {

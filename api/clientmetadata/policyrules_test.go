@@ -71,6 +71,36 @@ func TestEachBoundOfAPolicyHoldsAndIsBroken(t *testing.T) {
 	}
 }
 
+func TestPolicyBoundsWhereReferencesLead(t *testing.T) {
+	t.Parallel()
+	const rest = `grantTypes: [client_credentials], clientAuthentication: {method: private_key_jwt}`
+	secret := func(namespace string) string {
+		return `{` + rest + `, keys: {source: SecretRef, secretRef: {name: keys, key: jwks.json, namespace: ` + namespace + `}}}`
+	}
+	const configMap = `{` + rest + `, keys: {source: ConfigMapRef, configMapRef: {name: keys, key: jwks.json, namespace: shared}}}`
+	const anchors = `{grantTypes: [client_credentials], clientAuthentication: {method: tls_client_auth, tls: {sanDNS: app.example.com, trustAnchors: {configMapRef: {name: ca, key: ca.crt, namespace: shared}}}}}`
+	for _, test := range []struct {
+		bound, spec string
+		broken      oauth.RuleID // empty when it holds
+	}{
+		{"", secret("shared"), ""},
+		{"referenceNamespaces: [shared]", secret("shared"), ""},
+		{`referenceNamespaces: ["sh*"]`, configMap, ""},
+		{"referenceNamespaces: []", secret(`""`), ""},
+		{"referenceNamespaces: []", secret("bank"), ""}, // its own
+		{"referenceNamespaces: []", secret("shared"), "LOCAL-POLICY-KEYS-NAMESPACE"},
+		{"referenceNamespaces: [share]", configMap, "LOCAL-POLICY-KEYS-NAMESPACE"},
+		{"referenceNamespaces: []", anchors, "LOCAL-POLICY-TRUST-ANCHORS-NAMESPACE"},
+		{"referenceNamespaces: [shared]", anchors, ""},
+	} {
+		resolved := clientmetadata.Resolved{Policies: []v1alpha1.FAPIPolicy{policy(t, test.bound)}}
+		findings := clientmetadata.Judge(application(t, test.spec), resolved, fapi.Limits{})
+		if test.broken == "" && len(findings) > 0 || test.broken != "" && (len(findings) != 1 || findings[0].Rule != test.broken) {
+			t.Errorf("%s, %s: findings %v, want %q", test.bound, test.spec, findings, test.broken)
+		}
+	}
+}
+
 // The default counts where nothing is stated: 5 minutes.
 func TestUnstatedLifetimeIsBoundedAsWell(t *testing.T) {
 	t.Parallel()

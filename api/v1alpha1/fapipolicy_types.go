@@ -125,6 +125,18 @@ type FAPIPolicySpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	Issuers []IssuerReference `json:"issuers,omitempty"`
 
+	// Names of other namespaces from which keys and trust anchors may be read, where
+	// those grant it. A * stands for any number of characters, also none. An empty
+	// list keeps references in their own namespace.
+	// Absent: any.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9*]([a-z0-9*-]*[a-z0-9*])?$`
+	ReferenceNamespaces []string `json:"referenceNamespaces,omitempty"`
+
 	// Profiles that applications may amount to: FAPI2 Security Profile, FAPI2
 	// Message Signing.
 	// Absent: either.
