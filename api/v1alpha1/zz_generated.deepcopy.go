@@ -567,6 +567,11 @@ func (in *FAPIPolicySpec) DeepCopyInto(out *FAPIPolicySpec) {
 		*out = make([]IssuerReference, len(*in))
 		copy(*out, *in)
 	}
+	if in.ReferenceNamespaces != nil {
+		in, out := &in.ReferenceNamespaces, &out.ReferenceNamespaces
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Profiles != nil {
 		in, out := &in.Profiles, &out.Profiles
 		*out = make([]Profile, len(*in))
