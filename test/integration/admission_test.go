@@ -211,7 +211,8 @@ func (w *warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _, t
 func TestAdmissionMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	b := openBank(t)
-	b.create(t, "planner", dpopSpec)
+	// One without a Secret, whose writing would have it looked at again.
+	b.create(t, "planner", merge(t, dpopSpec, `keys: {source: JWKS, jwks: `+publicSet(t, newKey(t))+`}`))
 	b.awaitReady(t, "planner")
 	b.awaitEvent(t, "planner", v1alpha1.ReasonRegistered) // The last that the operator says.
 	before := b.requests.Load()
