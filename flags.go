@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	webhookserver "sigs.k8s.io/controller-runtime/pkg/webhook"
 
+	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/registrar"
 )
 
@@ -26,6 +27,7 @@ type settings struct {
 	// namespaceSelector selects the namespaces by their labels; nil for none or all.
 	namespaceSelector labels.Selector
 	resync            time.Duration
+	limits            fapi.Limits
 	registrar         registrar.Config
 	webhook           webhookserver.Options
 	// webhookConfiguration is the ValidatingWebhookConfiguration to be ready by; empty for none.
@@ -60,6 +62,7 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.Var(&s.namespaces, "namespaces", "serve these namespaces alone, separated by commas (default: all)")
 	set.Func("namespace-selector", "serve the namespaces alone that have these labels, such as 'fapi=yes' or 'team in (a, b), !legacy'; the webhook configuration needs the same as its namespaceSelector (default: all)", s.selectNamespaces)
 	set.DurationVar(&s.resync, "resync", 10*time.Minute, "how often, at the least, everything that the authorization server holds is compared with what the applications say")
+	set.DurationVar(&s.limits.MaxAccessTokenLifetime, "max-access-token-lifetime", fapi.DefaultMaxAccessTokenLifetime, "longest lifetime of an access token that the server allows (accessToken.maxLifetime of its configuration)")
 	s.addRegistrarFlags(set)
 	set.Var(&s.keyEncryptionKey, "key-encryption-key-secret", "make this Secret (`NAMESPACE/NAME`) with the authorization server's key-encryption key, unless it is there; it is never changed (default: none is made)")
 	set.StringVar(&s.fapiServer, "fapi-server", "", "make the FAPIServer with this `NAME`, and report in it what the authorization server's replicas serve (default: none)")
@@ -124,6 +127,9 @@ func (s *settings) check() error {
 	}
 	if len(s.namespaces) > 0 && s.namespaceSelector != nil {
 		problems = append(problems, errors.New("--namespaces and --namespace-selector exclude one another: a list is also all that the operator may read, and a selector needs rights in all namespaces; state one of them"))
+	}
+	if s.limits.MaxAccessTokenLifetime < fapi.MinAccessTokenLifetime {
+		problems = append(problems, fmt.Errorf("--max-access-token-lifetime is %v; write at least %v, as the server's configuration has it", s.limits.MaxAccessTokenLifetime, fapi.MinAccessTokenLifetime))
 	}
 	if s.resync < time.Second {
 		problems = append(problems, fmt.Errorf("--resync is %v; write at least 1s, such as 10m", s.resync))

@@ -46,6 +46,7 @@ func TestWrongFlagsSayWhatToWrite(t *testing.T) {
 	t.Parallel()
 	for argument, want := range map[string]string{
 		"--resync=10ms":                   "at least 1s",
+		"--max-access-token-lifetime=5s":  "at least 30s",
 		"--resync=often":                  "invalid value",
 		"--installation=my bank":          "letters, digits",
 		"--namespaces=bank,,other":        "none of them empty",

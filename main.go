@@ -136,7 +136,7 @@ func addWebhook(manager ctrl.Manager, settings settings) error {
 	policies := func(ctx context.Context) ([]v1alpha1.FAPIPolicy, error) {
 		return controllers.Policies(ctx, manager.GetClient())
 	}
-	validator := &webhook.Validator{ServerClassName: settings.serverClass, Installation: settings.installation, Policies: policies}
+	validator := &webhook.Validator{ServerClassName: settings.serverClass, Installation: settings.installation, Limits: settings.limits, Policies: policies}
 	if err := validator.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}
@@ -175,6 +175,7 @@ func addReconciler(ctx context.Context, manager ctrl.Manager, server *registrar.
 		Replicas:          replicas,
 		ServerCAFile:      settings.selfTestCAFile,
 		Installation:      settings.installation,
+		Limits:            settings.limits,
 		ServerClassName:   settings.serverClass,
 		NamespaceSelector: settings.namespaceSelector,
 		Resync:            settings.resync,

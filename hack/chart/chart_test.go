@@ -35,6 +35,7 @@ image: {pullSecrets: [registry], operator: {digest: "sha256:00000000000000000000
 operator:
   installation: bank
   serverClass: main
+  failurePolicy: Ignore
   admissionPolicy: {enabled: true}
   selfTest: {caSecret: public-ca}
   namespaces: [retail, private]

@@ -350,12 +350,27 @@ func TestOperatorOfSomeNamespacesHasNoRightsInOthers(t *testing.T) {
 	}
 }
 
+// Admission and server agree on what the longest lifetime of an access token is, and
+// the API server does what the values say while no operator answers.
+func TestAdmissionFollowsTheValues(t *testing.T) {
+	t.Parallel()
+	installed := install(t, `{config: {accessToken: {maxLifetime: 2h}}, operator: {failurePolicy: Ignore}}`)
+	if stated := installed.operatorFlags(t)["max-access-token-lifetime"]; stated != "2h" {
+		t.Errorf("the operator admits lifetimes of %q, want the server's 2h", stated)
+	}
+	configuration := only[admissionregistrationv1.ValidatingWebhookConfiguration](t, installed, "ValidatingWebhookConfiguration")
+	if policy := configuration.Webhooks[0].FailurePolicy; policy == nil || *policy != admissionregistrationv1.Ignore {
+		t.Errorf("the failure policy is %v", policy)
+	}
+}
+
 // Operator and API server take the same namespaces for selected, and the operator may
 // look at their labels.
 func TestNamespacesAreSelectedByOneSelector(t *testing.T) {
 	t.Parallel()
 	installed := install(t, `
 operator:
+  admissionPolicy: {enabled: true}
   namespaceSelector:
     matchLabels: {fapi: "yes"}
     matchExpressions:
@@ -369,12 +384,15 @@ operator:
 		t.Fatal(err)
 	}
 	configuration := only[admissionregistrationv1.ValidatingWebhookConfiguration](t, installed, "ValidatingWebhookConfiguration")
-	byAPIServer, err := metav1.LabelSelectorAsSelector(configuration.Webhooks[0].NamespaceSelector)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if byOperator.String() != byAPIServer.String() {
-		t.Errorf("the operator selects %s, the API server %s", byOperator, byAPIServer)
+	policy := only[admissionregistrationv1.ValidatingAdmissionPolicy](t, installed, "ValidatingAdmissionPolicy")
+	for _, selector := range []*metav1.LabelSelector{configuration.Webhooks[0].NamespaceSelector, policy.Spec.MatchConstraints.NamespaceSelector} {
+		byAPIServer, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if byOperator.String() != byAPIServer.String() {
+			t.Errorf("the operator selects %s, the API server %s", byOperator, byAPIServer)
+		}
 	}
 	if !maySee(t, installed, "namespaces") {
 		t.Error("the operator may not watch namespaces")
