@@ -17,6 +17,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/registrar"
+	"github.com/fapi-operator/fapi-operator/controllers"
 )
 
 // settings are the operator's command-line flags, judged.
@@ -27,6 +28,7 @@ type settings struct {
 	// namespaceSelector selects the namespaces by their labels; nil for none or all.
 	namespaceSelector labels.Selector
 	resync            time.Duration
+	shard             controllers.Shard
 	limits            fapi.Limits
 	registrar         registrar.Config
 	webhook           webhookserver.Options
@@ -61,6 +63,7 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.StringVar(&s.serverClass, "server-class", "", "serve the FAPIApplications with this serverClassName (default: those without one)")
 	set.Var(&s.namespaces, "namespaces", "serve these namespaces alone, separated by commas (default: all)")
 	set.Func("namespace-selector", "serve the namespaces alone that have these labels, such as 'fapi=yes' or 'team in (a, b), !legacy'; the webhook configuration needs the same as its namespaceSelector (default: all)", s.selectNamespaces)
+	set.Func("shard", "reconcile this share of the namespaces, as `NUMBER/COUNT` such as 1/4; one operator is needed for each number (default: all)", s.takeShard)
 	set.DurationVar(&s.resync, "resync", 10*time.Minute, "how often, at the least, everything that the authorization server holds is compared with what the applications say")
 	set.DurationVar(&s.limits.MaxAccessTokenLifetime, "max-access-token-lifetime", fapi.DefaultMaxAccessTokenLifetime, "longest lifetime of an access token that the server allows (accessToken.maxLifetime of its configuration)")
 	s.addRegistrarFlags(set)
@@ -99,6 +102,12 @@ func (s *settings) selectNamespaces(text string) error {
 	}
 	s.namespaceSelector = selector
 	return nil
+}
+
+// takeShard reads --shard.
+func (s *settings) takeShard(text string) (err error) {
+	s.shard, err = controllers.ParseShard(text)
+	return err
 }
 
 func (s *settings) addRegistrarFlags(set *flag.FlagSet) {

@@ -47,6 +47,7 @@ func TestWrongFlagsSayWhatToWrite(t *testing.T) {
 	for argument, want := range map[string]string{
 		"--resync=10ms":                   "at least 1s",
 		"--max-access-token-lifetime=5s":  "at least 30s",
+		"--shard=3/2":                     "1/4",
 		"--resync=often":                  "invalid value",
 		"--installation=my bank":          "letters, digits",
 		"--namespaces=bank,,other":        "none of them empty",

@@ -119,7 +119,7 @@ func newManager(settings settings) (ctrl.Manager, error) {
 		Metrics:                       metricsserver.Options{BindAddress: settings.metricsAddress},
 		HealthProbeBindAddress:        settings.probeAddress,
 		LeaderElection:                settings.leaderElection,
-		LeaderElectionID:              "fapi-operator." + v1alpha1.GroupVersion.Group,
+		LeaderElectionID:              "fapi-operator." + v1alpha1.GroupVersion.Group + settings.shard.LeaseSuffix(),
 		LeaderElectionNamespace:       settings.leaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		WebhookServer:                 webhookserver.NewServer(settings.webhook),
@@ -175,6 +175,7 @@ func addReconciler(ctx context.Context, manager ctrl.Manager, server *registrar.
 		Replicas:          replicas,
 		ServerCAFile:      settings.selfTestCAFile,
 		Installation:      settings.installation,
+		Shard:             settings.shard,
 		Limits:            settings.limits,
 		ServerClassName:   settings.serverClass,
 		NamespaceSelector: settings.namespaceSelector,
@@ -210,7 +211,7 @@ func addServerReport(manager ctrl.Manager, replicas *controllers.Replicas, setti
 
 // addSelfTest has the leader try the path that clients with a certificate take.
 func addSelfTest(manager ctrl.Manager, settings settings) error {
-	if !settings.selfTest {
+	if !settings.selfTest || !settings.shard.IsFirst() {
 		return nil
 	}
 	test := &controllers.SelfTest{

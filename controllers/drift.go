@@ -123,10 +123,14 @@ func (r *Reconciler) countOrphans(ctx context.Context) error {
 		claimed[r.owner(application)] = true
 		return false
 	})
-	if err == nil {
-		orphanedClients.Set(float64(r.held.count(func(owner registration.Owner) bool { return owner.Installation == r.Installation && !claimed[owner] })))
+	if err != nil {
+		return err
 	}
-	return err
+	orphans := r.held.count(func(owner registration.Owner) bool {
+		return owner.Installation == r.Installation && r.Shard.Holds(owner.Namespace) && !claimed[owner]
+	})
+	orphanedClients.Set(float64(orphans))
+	return nil
 }
 
 // findBound lists the applications with a binding.

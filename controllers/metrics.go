@@ -51,7 +51,7 @@ func (c *ApplicationCounts) Collect(collected chan<- prometheus.Metric) {
 	}
 	counts := map[string]int{}
 	for i := range listed.Items {
-		if application := &listed.Items[i]; application.Spec.ServerClassName == c.Reconciler.ServerClassName {
+		if application := &listed.Items[i]; application.Spec.ServerClassName == c.Reconciler.ServerClassName && c.Reconciler.Shard.Holds(application.Namespace) {
 			counts[readyReason(application)]++
 		}
 	}

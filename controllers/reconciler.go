@@ -48,7 +48,7 @@ type Registrar interface {
 }
 
 // Reconciler reconciles the FAPIApplications of one server class. All fields
-// but Replicas, ServerCAFile, ServerClassName, NamespaceSelector and Limits are required.
+// but Replicas, ServerCAFile, ServerClassName, NamespaceSelector, Shard and Limits are required.
 type Reconciler struct {
 	// Kube writes, and finds in its cache which applications name an object.
 	Kube client.Client
@@ -74,6 +74,8 @@ type Reconciler struct {
 	// others, the applications that this operator has registered are let go when they
 	// are deleted, and nothing else is done. nil selects all.
 	NamespaceSelector labels.Selector
+	// Shard says which applications are this operator's, where several share them.
+	Shard Shard
 	// Limits are what the server allows on top of the rule book.
 	Limits fapi.Limits
 	// Resync is how often, at the least, everything that the server holds is
@@ -88,6 +90,9 @@ type Reconciler struct {
 // Reconcile walks the application through the phases, and writes down once how
 // far it came.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	if !r.Shard.Holds(request.Namespace) {
+		return ctrl.Result{}, nil
+	}
 	application := &v1alpha1.FAPIApplication{}
 	if err := r.Uncached.Get(ctx, request.NamespacedName, application); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)

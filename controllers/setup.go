@@ -108,7 +108,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 	return building.Complete(r)
 }
 
-// who lists the applications in the cache of which something is true.
+// who lists the applications of this shard in the cache of which something is true.
 func (r *Reconciler) who(ctx context.Context, is func(*v1alpha1.FAPIApplication) bool, options ...client.ListOption) ([]reconcile.Request, error) {
 	var applications v1alpha1.FAPIApplicationList
 	if err := r.Kube.List(ctx, &applications, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
@@ -116,7 +116,7 @@ func (r *Reconciler) who(ctx context.Context, is func(*v1alpha1.FAPIApplication)
 	}
 	var requests []reconcile.Request
 	for i := range applications.Items {
-		if application := &applications.Items[i]; is(application) {
+		if application := &applications.Items[i]; r.Shard.Holds(application.Namespace) && is(application) {
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(application)})
 		}
 	}

@@ -364,6 +364,29 @@ func TestAdmissionFollowsTheValues(t *testing.T) {
 	}
 }
 
+// Each shard is a Deployment of its own, and all of them answer admission requests.
+func TestEachShardHasItsOperators(t *testing.T) {
+	t.Parallel()
+	installed := install(t, `operator: {shards: 3}`)
+	found := map[string]bool{}
+	for name, deployment := range all[appsv1.Deployment](t, installed, "Deployment") {
+		for _, argument := range deployment.Spec.Template.Spec.Containers[0].Args {
+			if shard, isShard := strings.CutPrefix(argument, "--shard="); isShard {
+				found[shard] = true
+				if number := deployment.Spec.Selector.MatchLabels["fapi-operator.io/shard"]; number+"/3" != shard {
+					t.Errorf("Deployment %s of shard %s selects the pods of shard %s", name, shard, number)
+				}
+			}
+		}
+	}
+	if !maps.Equal(found, map[string]bool{"1/3": true, "2/3": true, "3/3": true}) {
+		t.Errorf("the shards are %v", found)
+	}
+	if rule := alertRules(t, install(t, `{operator: {shards: 3}, monitoring: {prometheusRule: true}}`))["FAPIOperatorWithoutLeader"]; !strings.HasSuffix(rule, "< 3") {
+		t.Errorf("the alert is on %s, want three leaders", rule)
+	}
+}
+
 // Operator and API server take the same namespaces for selected, and the operator may
 // look at their labels.
 func TestNamespacesAreSelectedByOneSelector(t *testing.T) {
