@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"hash/fnv"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
@@ -23,20 +24,39 @@ func (r *Reconciler) certificate(p *passage) (*cmv1.Certificate, error) {
 			Labels:    labelsFor(p.application),
 		},
 		Spec: cmv1.CertificateSpec{
-			SecretName:     issuedSecretName(p.application),
-			SecretTemplate: &cmv1.CertificateSecretTemplate{Labels: labelsFor(p.application)},
-			IssuerRef:      issuerReference(stated.IssuerRef),
-			URIs:           []string{p.resolved.CertificateURI},
-			Duration:       stated.Duration,
-			RenewBefore:    stated.RenewBefore,
-			Usages:         []cmv1.KeyUsage{cmv1.UsageDigitalSignature, cmv1.UsageClientAuth},
-			PrivateKey:     certificatePrivateKey(&p.application.Spec),
+			SecretName:            issuedSecretName(p.application),
+			SecretTemplate:        &cmv1.CertificateSecretTemplate{Labels: labelsFor(p.application)},
+			IssuerRef:             issuerReference(stated.IssuerRef),
+			URIs:                  []string{p.resolved.CertificateURI},
+			Duration:              stated.Duration,
+			RenewBefore:           stated.RenewBefore,
+			RenewBeforePercentage: renewBeforePercentage(p.clientID, &stated),
+			Usages:                []cmv1.KeyUsage{cmv1.UsageDigitalSignature, cmv1.UsageClientAuth},
+			PrivateKey:            certificatePrivateKey(&p.application.Spec),
 		},
 	}
 	if err := controllerutil.SetControllerReference(p.application, certificate, r.Kube.Scheme()); err != nil {
 		return nil, fmt.Errorf("own Certificate %s: %w", certificate.Name, err)
 	}
 	return certificate, nil
+}
+
+// A certificate of which nothing else is stated is renewed when so much of its validity
+// is left, in percent: a third is cert-manager's default, and the spread is our own choice.
+const (
+	leastRenewBefore  = 33
+	renewBeforeSpread = 10
+)
+
+// renewBeforePercentage is another one for each client: those that were applied
+// together would all be renewed together, and cert-manager issues about one a second.
+func renewBeforePercentage(clientID string, stated *v1alpha1.ClientCertificate) *int32 {
+	if stated.RenewBefore != nil {
+		return nil
+	}
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(clientID)) // A hash takes everything.
+	return new(int32(leastRenewBefore + hash.Sum32()%renewBeforeSpread))
 }
 
 func issuerReference(stated v1alpha1.IssuerReference) cmmeta.IssuerReference {

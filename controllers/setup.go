@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -48,11 +49,23 @@ import (
 const (
 	shortestBackOff = 200 * time.Millisecond
 	longestBackOff  = time.Minute
+	// backOffJitter is how much longer a wait may be, as a share of it: those that
+	// failed together are not tried again together.
+	backOffJitter = 0.2
 )
 
 // backOff is how long a reconciliation that failed is put off, longer each time.
 func backOff() workqueue.TypedRateLimiter[reconcile.Request] {
-	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff)
+	return jittered{workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](shortestBackOff, longestBackOff)}
+}
+
+type jittered struct {
+	workqueue.TypedRateLimiter[reconcile.Request]
+}
+
+// When implements workqueue.TypedRateLimiter.
+func (j jittered) When(request reconcile.Request) time.Duration {
+	return wait.Jitter(j.TypedRateLimiter.When(request), backOffJitter)
 }
 
 // atOnce is a source that asks for one reconciliation when the controller starts.

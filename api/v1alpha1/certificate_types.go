@@ -32,7 +32,8 @@ type ClientCertificate struct {
 
 	// How long before its end a certificate is renewed, as a duration such as
 	// 360h.
-	// Absent: cert-manager's default, when a third of its validity is left.
+	// Absent: when 33 to 42 percent of its validity are left, other ones for each
+	// client, so that those that were applied together are not renewed together.
 	//
 	// +optional
 	// +kubebuilder:validation:Type=string
