@@ -17,6 +17,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
@@ -133,9 +134,18 @@ func (o outcome) isHarmless() bool {
 	return len(o.refused) == 0 && !slices.ContainsFunc(o.differences, func(d plan.Difference) bool { return len(d.Breaks) > 0 })
 }
 
-// plan tries the change at the API server, and compares what is registered with
-// what would be.
-func (c *cluster) plan(ctx context.Context, wanted *unstructured.Unstructured, server *administration.Client) (outcome, error) {
+// plan tries the change at the API server, again where somebody else wrote meanwhile,
+// as the operator does.
+func (c *cluster) plan(ctx context.Context, wanted *unstructured.Unstructured, server *administration.Client) (result outcome, err error) {
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		result, err = c.planFromNow(ctx, wanted, server)
+		return err
+	})
+	return result, err
+}
+
+// planFromNow compares what is registered with what would be.
+func (c *cluster) planFromNow(ctx context.Context, wanted *unstructured.Unstructured, server *administration.Client) (outcome, error) {
 	if wanted.GetNamespace() == "" {
 		wanted.SetNamespace(c.namespace)
 	}

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -262,6 +264,27 @@ func TestPluginPlansNoUnknownField(t *testing.T) {
 	if code, out, message := b.plugin(t, "plan", "-f", file); code != 1 || !strings.Contains(out, `unknown field "spec.redirectUris"`) {
 		t.Errorf("exit code %d, message %q, output %s", code, message, out)
 	}
+}
+
+// The operator, or anybody else, writes while a plan is made.
+func TestPluginPlansWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	b := openBank(t)
+	b.create(t, "planner", dpopSpec)
+	writing, stop := context.WithCancel(t.Context())
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for i := 0; writing.Err() == nil; i++ {
+			_, _ = b.TryKubectl(t, "annotate", "--overwrite", "--namespace", b.namespace, "fapiapp/planner", fmt.Sprintf("example.com/count=%d", i))
+		}
+	})
+	for range 5 {
+		if code, out, message := b.plan(t, "planner", dpopSpec); code != 0 {
+			t.Errorf("exit code %d, message %q, output %s", code, message, out)
+		}
+	}
+	stop()
+	writer.Wait()
 }
 
 func TestPluginCountsTheGrantsThatAPlanTouches(t *testing.T) {
