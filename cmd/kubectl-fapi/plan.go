@@ -14,10 +14,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fapi-operator/fapi-operator/api/clientmetadata"
@@ -134,18 +135,9 @@ func (o outcome) isHarmless() bool {
 	return len(o.refused) == 0 && !slices.ContainsFunc(o.differences, func(d plan.Difference) bool { return len(d.Breaks) > 0 })
 }
 
-// plan tries the change at the API server, again where somebody else wrote meanwhile,
-// as the operator does.
-func (c *cluster) plan(ctx context.Context, wanted *unstructured.Unstructured, server *administration.Client) (result outcome, err error) {
-	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		result, err = c.planFromNow(ctx, wanted, server)
-		return err
-	})
-	return result, err
-}
-
-// planFromNow compares what is registered with what would be.
-func (c *cluster) planFromNow(ctx context.Context, wanted *unstructured.Unstructured, server *administration.Client) (outcome, error) {
+// plan tries the change at the API server, and compares what is registered with
+// what would be.
+func (c *cluster) plan(ctx context.Context, wanted *unstructured.Unstructured, server *administration.Client) (outcome, error) {
 	if wanted.GetNamespace() == "" {
 		wanted.SetNamespace(c.namespace)
 	}
@@ -214,7 +206,7 @@ func (c *cluster) try(ctx context.Context, object *unstructured.Unstructured, cr
 	if create {
 		err = kube.Create(ctx, object.DeepCopy(), client.DryRunAll, strictly, client.FieldOwner(fieldManager))
 	} else {
-		err = kube.Update(ctx, object.DeepCopy(), client.DryRunAll, strictly, client.FieldOwner(fieldManager))
+		err = kube.Patch(ctx, object.DeepCopy(), wholly(object), client.DryRunAll, strictly, client.FieldOwner(fieldManager))
 	}
 	switch {
 	case err == nil:
@@ -223,6 +215,33 @@ func (c *cluster) try(ctx context.Context, object *unstructured.Unstructured, cr
 		return reasons(err), collector.warnings, nil
 	}
 	return nil, nil, err
+}
+
+// wholly is a JSON patch (RFC 6902) that puts the object's members in the place of
+// those that there are. It goes by no resource version: others, as the operator does,
+// may write meanwhile.
+func wholly(object *unstructured.Unstructured) client.Patch {
+	type operation struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		Value any    `json:"value"`
+	}
+	var operations []operation
+	add := func(path string, value any) { operations = append(operations, operation{"add", path, value}) }
+	for member, value := range object.Object {
+		if !slices.Contains([]string{"apiVersion", "kind", "metadata"}, member) {
+			add("/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(member), value)
+		}
+	}
+	if annotations := object.GetAnnotations(); annotations != nil {
+		add("/metadata/annotations", annotations)
+	}
+	if labels := object.GetLabels(); labels != nil {
+		add("/metadata/labels", labels)
+	}
+	encoded, err := json.Marshal(operations)
+	utilruntime.Must(err) // It was JSON before.
+	return client.RawPatch(types.JSONPatchType, encoded)
 }
 
 // warningCollector keeps what the API server and webhooks warn of.

@@ -15,6 +15,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
@@ -275,7 +277,8 @@ func TestPluginPlansWhileOthersWrite(t *testing.T) {
 	var writer sync.WaitGroup
 	writer.Go(func() {
 		for i := 0; writing.Err() == nil; i++ {
-			_, _ = b.TryKubectl(t, "annotate", "--overwrite", "--namespace", b.namespace, "fapiapp/planner", fmt.Sprintf("example.com/count=%d", i))
+			patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata": {"annotations": {"example.com/count": "%d"}}}`, i))
+			_ = b.kube.Patch(writing, b.application("planner", dpopSpec), patch) // The last one may be cut off.
 		}
 	})
 	for range 5 {
