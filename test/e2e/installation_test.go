@@ -123,6 +123,7 @@ func refuseBroken(t *testing.T) {
 func wantReported(t *testing.T, replicas int) {
 	t.Helper()
 	for _, condition := range []string{
+		"create", // By a leader that has just been elected.
 		"condition=Ready", "condition=RevisionsAgree",
 		fmt.Sprintf("jsonpath={.status.readyReplicas}=%d", replicas), "jsonpath={.status.selfTest.result}=Passed",
 	} {
