@@ -62,7 +62,7 @@ func startServer(ctx context.Context, settings settings) (started *server, err e
 			s.stop()
 		}
 	}()
-	if err := s.compile(ctx); err != nil {
+	if err := process.Build(ctx, s.file("authserver"), "github.com/fapi-operator/fapi-operator/authserver"); err != nil {
 		return nil, err
 	}
 	if s.ports, err = freePorts(settings.listen); err != nil {
@@ -81,15 +81,6 @@ func startServer(ctx context.Context, settings settings) (started *server, err e
 		return nil, err
 	}
 	return s, s.startAccounts(ctx, settings, serving)
-}
-
-func (s *server) compile(ctx context.Context) error {
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", s.file("authserver"), "github.com/fapi-operator/fapi-operator/authserver")
-	build.Env = append(build.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the authorization server: %w\n%s", err, output)
-	}
-	return nil
 }
 
 func (s *server) start(ctx context.Context) error {

@@ -3,18 +3,14 @@ package fapitest
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"text/template"
 	"time"
@@ -26,6 +22,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/registrar"
 	"github.com/fapi-operator/fapi-operator/authserver/server"
 	"github.com/fapi-operator/fapi-operator/test/testenv/pgcluster"
+	"github.com/fapi-operator/fapi-operator/test/testenv/process"
 )
 
 // Server is the real authorization server, in process: its four listeners on the
@@ -50,7 +47,7 @@ type Server struct {
 	// Registrar registers clients at the private listener, over mutual TLS.
 	Registrar *registrar.Registrar
 
-	log      *lockedBuffer
+	log      *Log
 	settings settings
 	config   config.Config
 	stop     func()
@@ -100,7 +97,7 @@ func prepare(t testing.TB, database *pgcluster.Database, added []string) *Server
 	t.Helper()
 	now := time.Now()
 	s := &Server{
-		Authority: testca.New(t, "test authority", now), Clock: NewClock(now), log: &lockedBuffer{},
+		Authority: testca.New(t, "test authority", now), Clock: NewClock(now), log: &Log{},
 		Person: Person{Username: "alice", Password: "correct horse battery staple"},
 		Other:  Person{Username: "bob", Password: "correct horse battery staple"},
 	}
@@ -140,7 +137,7 @@ func (s *Server) PrepareReplica(t testing.TB) *Server {
 
 func (s *Server) prepareReplica(t testing.TB, database *pgcluster.Database) *Server {
 	t.Helper()
-	replica := &Server{Authority: s.Authority, Clock: s.Clock, Person: s.Person, Other: s.Other, log: &lockedBuffer{}, settings: s.settings}
+	replica := &Server{Authority: s.Authority, Clock: s.Clock, Person: s.Person, Other: s.Other, log: &Log{}, settings: s.settings}
 	replica.settings.Listeners, replica.settings.Database = freePorts(t), database
 	replica.configure(t, fmt.Sprintf("replica-%d.yaml", replica.settings.Listeners.Public))
 	return replica
@@ -272,7 +269,17 @@ type ports struct{ Public, MTLS, Private, Health int }
 
 func freePorts(t testing.TB) ports {
 	t.Helper()
-	return ports{freePort(t), freePort(t), freePort(t), freePort(t)}
+	return ports{FreePort(t), FreePort(t), FreePort(t), FreePort(t)}
+}
+
+// FreePort is process.FreePort for tests.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 var configuration = template.Must(template.New("config").Parse(`
@@ -383,53 +390,20 @@ func CheapHash(password string) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memoryKiB, passes, threads, encode(salt), encode(tag))
 }
 
-// givenPorts were given by freePort: a server that has not started yet, or has
-// stopped, does not show that its port is taken.
-var givenPorts sync.Map
-
-// freePort finds a port below the range from which Linux takes the ports of
-// outgoing connections, so that it is free also when the server starts again.
-func freePort(t testing.TB) int {
-	t.Helper()
-	const lowest, highest, attempts = 12000, 32000, 100
-	for range attempts {
-		offset, err := rand.Int(rand.Reader, big.NewInt(highest-lowest))
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := lowest + int(offset.Int64())
-		if _, given := givenPorts.LoadOrStore(port, true); given {
-			continue
-		}
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := listener.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return port
-	}
-	t.Fatal("found no free port")
-	return 0
-}
-
-// lockedBuffer is a log that is written and read at the same time.
-type lockedBuffer struct {
+// Log is a log that is written and read at the same time.
+type Log struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
 }
 
-func (b *lockedBuffer) Write(line []byte) (int, error) {
+// Write implements io.Writer.
+func (b *Log) Write(line []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buffer.Write(line)
 }
 
-func (b *lockedBuffer) String() string {
+func (b *Log) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buffer.String()

@@ -24,10 +24,7 @@ const (
 // buildAuthserver compiles the program that ships, once.
 var buildAuthserver = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(directory, "authserver")
-	build := exec.Command("go", "build", "-trimpath", "-o", path, "github.com/fapi-operator/fapi-operator/authserver")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	build.Stderr = os.Stderr
-	return path, build.Run()
+	return path, process.Build(context.Background(), path, "github.com/fapi-operator/fapi-operator/authserver")
 })
 
 // replica is the authorization server in a process of its own.

@@ -25,7 +25,8 @@ var errBroken = errors.New("the call failed")
 // place puts the breaker around every call of the operator.
 func (b *breaker) place(w *workshop) {
 	w.kubeFault = func(_ string, _ client.Object, _ string, do func() error) error { return b.around(do, b.err) }
-	w.reconciler.Registrar = brittleRegistrar{w.reconciler.Registrar, b}
+	around := func(do func() error) error { return b.around(do, nil) }
+	w.reconciler.Registrar = disturbedReads{disturbedWrites{w.reconciler.Registrar, around}}
 }
 
 func (b *breaker) around(do func() error, answer error) error {
@@ -41,32 +42,40 @@ func (b *breaker) around(do func() error, answer error) error {
 	return answer
 }
 
-// brittleRegistrar is the real one in a breaker's hands.
-type brittleRegistrar struct {
+// disturbedWrites is the real client of the registration API, with something around
+// each of its calls that change something.
+type disturbedWrites struct {
 	controllers.Registrar
-	breaker *breaker
+	around func(do func() error) error
 }
 
-func (r brittleRegistrar) Register(ctx context.Context, clientID string, request registration.Request) (registration.Record, error) {
-	return brittle(r.breaker, func() (registration.Record, error) { return r.Registrar.Register(ctx, clientID, request) })
-}
-
-func (r brittleRegistrar) Client(ctx context.Context, clientID string) (registration.Record, error) {
-	return brittle(r.breaker, func() (registration.Record, error) { return r.Registrar.Client(ctx, clientID) })
-}
-
-func (r brittleRegistrar) Server(ctx context.Context) (registration.Replica, error) {
-	return brittle(r.breaker, func() (registration.Replica, error) { return r.Registrar.Server(ctx) })
-}
-
-func (r brittleRegistrar) Delete(ctx context.Context, clientID string, owner registration.Owner) error {
-	return r.breaker.around(func() error { return r.Registrar.Delete(ctx, clientID, owner) }, nil)
-}
-
-func brittle[T any](b *breaker, call func() (T, error)) (answer T, err error) {
-	err = b.around(func() error {
-		answer, err = call()
+func (r disturbedWrites) Register(ctx context.Context, clientID string, request registration.Request) (record registration.Record, err error) {
+	err = r.around(func() error {
+		record, err = r.Registrar.Register(ctx, clientID, request)
 		return err
-	}, nil)
-	return answer, err
+	})
+	return record, err
+}
+
+func (r disturbedWrites) Delete(ctx context.Context, clientID string, owner registration.Owner) error {
+	return r.around(func() error { return r.Registrar.Delete(ctx, clientID, owner) })
+}
+
+// disturbedReads has it around the others as well, but for listings.
+type disturbedReads struct{ disturbedWrites }
+
+func (r disturbedReads) Client(ctx context.Context, clientID string) (record registration.Record, err error) {
+	err = r.around(func() error {
+		record, err = r.Registrar.Client(ctx, clientID)
+		return err
+	})
+	return record, err
+}
+
+func (r disturbedReads) Server(ctx context.Context) (told registration.Replica, err error) {
+	err = r.around(func() error {
+		told, err = r.Registrar.Server(ctx)
+		return err
+	})
+	return told, err
 }

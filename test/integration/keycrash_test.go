@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/controllers"
 )
 
@@ -70,24 +68,6 @@ func note(seen []string, key string) []string {
 	return append(seen, key)
 }
 
-// watchedRegistrar is the real client of the registration API in a killer's hands.
-type watchedRegistrar struct {
-	controllers.Registrar
-	killer *killer
-}
-
-func (r watchedRegistrar) Register(ctx context.Context, clientID string, request registration.Request) (record registration.Record, err error) {
-	err = r.killer.around(func() error {
-		record, err = r.Registrar.Register(ctx, clientID, request)
-		return err
-	})
-	return record, err
-}
-
-func (r watchedRegistrar) Delete(ctx context.Context, clientID string, owner registration.Owner) error {
-	return r.killer.around(func() error { return r.Registrar.Delete(ctx, clientID, owner) })
-}
-
 // place puts the killer around every call of the operator that changes something.
 func (k *killer) place() {
 	k.w.kubeFault = func(verb string, _ client.Object, _ string, do func() error) error {
@@ -96,7 +76,7 @@ func (k *killer) place() {
 		}
 		return k.around(do)
 	}
-	k.w.reconciler.Registrar = watchedRegistrar{k.w.reconciler.Registrar, k}
+	k.w.reconciler.Registrar = disturbedWrites{k.w.reconciler.Registrar, k.around}
 }
 
 // run is one life of an operator, which looks at the application; it tells whether it

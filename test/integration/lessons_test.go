@@ -17,6 +17,9 @@ func TestEveryLessonHasItsTests(t *testing.T) {
 	declared := regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
 	there := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if path == filepath.Join(root, "bin") {
+			return filepath.SkipDir // Another version may be there, to upgrade from.
+		}
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -36,6 +35,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
 	"github.com/fapi-operator/fapi-operator/authserver/registrar"
 	"github.com/fapi-operator/fapi-operator/controllers"
+	"github.com/fapi-operator/fapi-operator/test/fapitest"
 	"github.com/fapi-operator/fapi-operator/test/testenv"
 	"github.com/fapi-operator/fapi-operator/webhook"
 )
@@ -125,7 +125,7 @@ func scheme(t *testing.T) *runtime.Scheme {
 // startOperator runs the real webhook and the real reconciler for the namespace.
 func (b *bank) startOperator(t *testing.T) {
 	t.Helper()
-	b.webhookPort = freePort(t)
+	b.webhookPort = fapitest.FreePort(t)
 	manager := b.newManager(t)
 	b.cache = manager.GetClient()
 	policies := func(ctx context.Context) ([]v1alpha1.FAPIPolicy, error) {
@@ -284,16 +284,6 @@ func (b *bank) uninstallWebhook(t *testing.T, name string) {
 	if err := client.IgnoreNotFound(b.kube.Delete(context.Background(), configuration)); err != nil {
 		t.Errorf("delete webhook configuration %s: %v", name, err)
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // eventually asks a process outside of this one until what is expected holds.

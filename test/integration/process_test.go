@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
+	"github.com/fapi-operator/fapi-operator/test/fapitest"
+	"github.com/fapi-operator/fapi-operator/test/testenv/process"
 )
 
 // The program itself, with nothing but its flags, and its graceful end.
@@ -70,7 +71,7 @@ func TestOperatorProgramReportsThatNoReplicaServes(t *testing.T) {
 // flags are those of the bank's operator, and more.
 func (b *bank) flags(t *testing.T, more ...string) []string {
 	t.Helper()
-	b.webhookPort = freePort(t)
+	b.webhookPort = fapitest.FreePort(t)
 	return append(more,
 		"--installation="+installation,
 		"--namespaces="+b.namespace,
@@ -110,19 +111,13 @@ func (b *bank) startProgram(t *testing.T, flags ...string) *exec.Cmd {
 var programFolder string
 
 var (
-	buildOperator = sync.OnceValues(func() (string, error) { return build("operator", ".") })
-	buildPlugin   = sync.OnceValues(func() (string, error) { return build("kubectl-fapi", "./cmd/kubectl-fapi") })
+	buildOperator = sync.OnceValues(func() (string, error) { return build("operator", "") })
+	buildPlugin   = sync.OnceValues(func() (string, error) { return build("kubectl-fapi", "/cmd/kubectl-fapi") })
 )
 
-// build compiles a program that ships, as it ships: without cgo.
 func build(name, folder string) (string, error) {
 	path := filepath.Join(programFolder, name)
-	compile := exec.Command("go", "build", "-o", path, folder)
-	compile.Dir, compile.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := compile.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, output)
-	}
-	return path, nil
+	return path, process.Build(context.Background(), path, "github.com/fapi-operator/fapi-operator"+folder)
 }
 
 // built is a program's path.

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net"
@@ -22,6 +21,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/authserver/store/sqlite"
+	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
 
 const (
@@ -34,7 +34,7 @@ const (
 type server struct {
 	store     *sqlite.Store
 	faults    *faults
-	audit     *auditLog
+	audit     *fapitest.Log
 	registrar registrar.Config
 
 	address  string
@@ -53,7 +53,7 @@ func startServer(t *testing.T, limits fapi.Limits) *server {
 			t.Errorf("close the store: %v", err)
 		}
 	})
-	audit := &auditLog{}
+	audit := &fapitest.Log{}
 	s := &server{store: opened, address: "127.0.0.1:0", audit: audit, faults: &faults{next: &register.Handler{
 		Count:   func(*http.Request, error) {},
 		Store:   opened,
@@ -104,25 +104,6 @@ func (s *server) stop(t *testing.T) {
 	if err := s.running.Close(); err != nil {
 		t.Errorf("stop the server: %v", err)
 	}
-}
-
-// auditLog is what the server has written down.
-type auditLog struct {
-	mutex sync.Mutex
-	lines bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *auditLog) Write(line []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.lines.Write(line)
-}
-
-func (l *auditLog) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.lines.String()
 }
 
 // client is what the store holds, as its owner stated it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,13 +23,11 @@ const installation = "scale"
 const startTime = time.Minute
 
 // build compiles a program that ships.
-func build(t *testing.T, name, pkg string) string {
+func build(t *testing.T, name, folder string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	compile := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", path, pkg)
-	compile.Dir, compile.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", name, err, output)
+	if err := process.Build(t.Context(), path, "github.com/fapi-operator/fapi-operator"+folder); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
@@ -62,7 +59,7 @@ func stop(t *testing.T, program *process.Process) {
 func startServer(t *testing.T) *fapitest.Server {
 	t.Helper()
 	server := fapitest.Prepare(t)
-	run(t, exec.Command(build(t, "authserver", "./authserver"), "--config", server.ConfigFile), func(ctx context.Context) error {
+	run(t, exec.Command(build(t, "authserver", "/authserver"), "--config", server.ConfigFile), func(ctx context.Context) error {
 		return get(ctx, server.HealthURL+"/readyz")
 	})
 	return server
@@ -82,14 +79,13 @@ func newOperator(t *testing.T, kubeconfig string, server *fapitest.Server) *oper
 	webhook := t.TempDir()
 	server.Authority.Server(t).Write(t, webhook)
 	certificate, key := server.Authority.Issue(t, testca.Leaf{URIs: []string{fapitest.OperatorSAN}}).Write(t, t.TempDir())
-	o := &operator{program: build(t, "operator", "."), kubeconfig: kubeconfig, address: freeAddress(t)}
-	webhookHost, webhookPort, _ := net.SplitHostPort(freeAddress(t))
+	o := &operator{program: build(t, "operator", ""), kubeconfig: kubeconfig, address: fmt.Sprintf("127.0.0.1:%d", fapitest.FreePort(t))}
 	o.arguments = []string{
 		"--installation=" + installation,
 		"--registrar-url=https://" + server.PrivateAddress,
 		"--registrar-ca-file=" + testca.WriteFile(t, t.TempDir(), "ca.crt", server.Authority.PEM()),
 		"--registrar-cert-file=" + certificate, "--registrar-key-file=" + key,
-		"--webhook-host=" + webhookHost, "--webhook-port=" + webhookPort, "--webhook-cert-dir=" + webhook,
+		"--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", fapitest.FreePort(t)), "--webhook-cert-dir=" + webhook,
 		"--metrics-address=" + o.address, "--probe-address=0", "--log-level=WARN",
 	}
 	return o
@@ -105,16 +101,6 @@ func (o *operator) start(t *testing.T) {
 func (o *operator) stop(t *testing.T) {
 	t.Helper()
 	stop(t, o.running)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }() // Its address is all that is wanted.
-	return listener.Addr().String()
 }
 
 func get(ctx context.Context, url string) error {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/fapi-operator/fapi-operator/test/testenv/process"
 )
 
 // Config says what to run. Only Tools and Dir are required.
@@ -55,7 +57,7 @@ func (c Config) complete() (Config, error) {
 		if *port != 0 {
 			continue
 		}
-		if *port, err = freePort(); err != nil {
+		if *port, err = process.FreePort(); err != nil {
 			return c, err
 		}
 	}

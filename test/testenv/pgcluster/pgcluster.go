@@ -158,7 +158,7 @@ func prepare(t testing.TB, durability Durability, password string, neighbors Nei
 	if c.Directory, err = os.MkdirTemp("", "pgcluster-"); err != nil {
 		return nil, err
 	}
-	if c.Port, err = freePort(); err != nil {
+	if c.Port, err = process.FreePort(); err != nil {
 		return nil, err
 	}
 	authority := testca.New(t, "database authority", time.Now())

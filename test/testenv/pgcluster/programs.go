@@ -3,8 +3,6 @@ package pgcluster
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -67,20 +65,4 @@ func (a *account) own(directory string, files ...string) error {
 		errs = append(errs, os.Chown(filepath.Join(directory, name), int(a.credential.Uid), int(a.credential.Gid)))
 	}
 	return errors.Join(errs...)
-}
-
-// freePort finds a port on 127.0.0.1 that nothing listens on, below the range
-// from which systems take the ports of outgoing connections, so that it is free
-// also when the server starts again.
-func freePort() (int, error) {
-	const lowest, highest, attempts = 12000, 32000, 100
-	for range attempts {
-		port := lowest + rand.IntN(highest-lowest)
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		return port, listener.Close()
-	}
-	return 0, errors.New("found no free port on 127.0.0.1")
 }
