@@ -81,11 +81,11 @@ func (p *passage) keyEntries() map[string]string {
 	}
 	entries := map[string]string{
 		v1alpha1.BindingKeySecret:   ManagedKeySecretName(p.application),
-		v1alpha1.BindingKeyJWKEntry: PrivateJWKEntry,
-		v1alpha1.BindingKeyPEMEntry: PrivatePEMEntry,
+		v1alpha1.BindingKeyJWKEntry: v1alpha1.PrivateJWKEntry,
+		v1alpha1.BindingKeyPEMEntry: v1alpha1.PrivatePEMEntry,
 	}
 	if len(clientmetadata.ManagedEncryptionAlgs(&p.application.Spec)) > 0 {
-		entries[v1alpha1.BindingDecryptionKeysEntry] = DecryptionJWKSEntry
+		entries[v1alpha1.BindingDecryptionKeysEntry] = v1alpha1.DecryptionJWKSEntry
 	}
 	return entries
 }

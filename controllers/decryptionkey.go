@@ -157,13 +157,13 @@ func parseDecryptionKeys(raw []byte) ([]decryptionKey, error) {
 	}
 	var set privateKeySet
 	if err := json.Unmarshal(raw, &set); err != nil {
-		return nil, fmt.Errorf("entry %s is no JWK Set", DecryptionJWKSEntry)
+		return nil, fmt.Errorf("entry %s is no JWK Set", v1alpha1.DecryptionJWKSEntry)
 	}
 	var keys []decryptionKey
 	for _, jwk := range set.Keys {
 		private, err := jose.ParsePrivateDecryptionKey(jwk)
 		if err != nil {
-			return nil, fmt.Errorf("entry %s: %w", DecryptionJWKSEntry, err)
+			return nil, fmt.Errorf("entry %s: %w", v1alpha1.DecryptionJWKSEntry, err)
 		}
 		keys = append(keys, decryptionKey{private: private})
 	}

@@ -31,7 +31,7 @@ type keyring struct {
 	nextDecryption []decryptionKey // beside next, without their times
 
 	created metav1.Time // since when the Secret shows the current key
-	rotated string      // the value of RotateKeyAnnotation that was acted on
+	rotated string      // the value of v1alpha1.RotateKeyAnnotation that was acted on
 	revoked []string    // kid of keys that somebody else may have
 	shown   keyState    // what the Secret says of its keys
 }
@@ -54,7 +54,7 @@ type keyState struct {
 // open reads the Secret that the application mounts. One without a state is of a
 // key that has never been replaced.
 func (k *keyring) open() (err error) {
-	if k.current, err = jose.ParsePrivateSigningKey(k.secret.Data[PrivateJWKEntry]); err != nil {
+	if k.current, err = jose.ParsePrivateSigningKey(k.secret.Data[v1alpha1.PrivateJWKEntry]); err != nil {
 		return err
 	}
 	state := keyState{Created: k.secret.CreationTimestamp}
@@ -67,18 +67,18 @@ func (k *keyring) open() (err error) {
 	if err := k.openFormer(state.Former); err != nil {
 		return err
 	}
-	k.decryption, err = openDecryptionKeys(k.secret.Data[DecryptionJWKSEntry], state.Decryption)
+	k.decryption, err = openDecryptionKeys(k.secret.Data[v1alpha1.DecryptionJWKSEntry], state.Decryption)
 	return err
 }
 
 // openNext reads the Secret in which the next keys wait. One that cannot be read
 // was never shown, and makes room for another.
 func (k *keyring) openNext() {
-	next, err := jose.ParsePrivateSigningKey(k.staged.Data[PrivateJWKEntry])
+	next, err := jose.ParsePrivateSigningKey(k.staged.Data[v1alpha1.PrivateJWKEntry])
 	if err != nil {
 		return
 	}
-	decryption, err := parseDecryptionKeys(k.staged.Data[DecryptionJWKSEntry])
+	decryption, err := parseDecryptionKeys(k.staged.Data[v1alpha1.DecryptionJWKSEntry])
 	if err == nil {
 		k.next, k.nextDecryption = next, decryption
 	}
@@ -89,9 +89,9 @@ func (k *keyring) openFormer(stated []v1alpha1.FormerKey) error {
 	if len(stated) == 0 {
 		return nil
 	}
-	shown, err := jose.ParseKeySet(k.secret.Data[PublicJWKSEntry])
+	shown, err := jose.ParseKeySet(k.secret.Data[v1alpha1.PublicJWKSEntry])
 	if err != nil {
-		return fmt.Errorf("entry %s: %w", PublicJWKSEntry, err)
+		return fmt.Errorf("entry %s: %w", v1alpha1.PublicJWKSEntry, err)
 	}
 	for _, former := range stated {
 		for _, public := range shown.Keys() {

@@ -13,26 +13,6 @@ import (
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 )
 
-// Entries of the Secret that holds a managed key.
-const (
-	// PrivateJWKEntry is the private key as a JWK (RFC 7517).
-	PrivateJWKEntry = v1alpha1.PrivateJWKEntry
-	// PrivatePEMEntry is the same key in PEM (PKCS #8, RFC 5958).
-	PrivatePEMEntry = "private-key.pem"
-	// PublicJWKSEntry is the public half as a JWK Set, with those of former keys
-	// that are still registered.
-	PublicJWKSEntry = "jwks.json"
-	// DecryptionJWKSEntry are the private keys that responses are encrypted to, as a
-	// JWK Set, the newest first; absent where no response is encrypted.
-	DecryptionJWKSEntry = v1alpha1.DecryptionJWKSEntry
-)
-
-// What people ask for by annotations of an application.
-const (
-	RotateKeyAnnotation = v1alpha1.RotateKeyAnnotation
-	RevokeKeyAnnotation = v1alpha1.RevokeKeyAnnotation
-)
-
 // KeyStateAnnotation on the Secret says what the operator has to know of its keys
 // and what the keys themselves do not say: times, and what was acted on.
 const KeyStateAnnotation = "fapi-operator.io/key-state"
@@ -72,7 +52,7 @@ func (r *Reconciler) keepManagedKeys(ctx context.Context, p *passage) verdict {
 	}
 	wanted := clientmetadata.ManagedSigningAlg(&p.application.Spec)
 	if ring.next == nil && string(ring.current.Algorithm()) != wanted {
-		return fails(v1alpha1.ReasonInvalidKeys, fmt.Sprintf("Secret %s holds a key for %s, and the spec asks for %s. Give annotation %s a new value to replace the key, or delete the Secret.", ring.secret.Name, ring.current.Algorithm(), wanted, RotateKeyAnnotation))
+		return fails(v1alpha1.ReasonInvalidKeys, fmt.Sprintf("Secret %s holds a key for %s, and the spec asks for %s. Give annotation %s a new value to replace the key, or delete the Secret.", ring.secret.Name, ring.current.Algorithm(), wanted, v1alpha1.RotateKeyAnnotation))
 	}
 	// The public halves are derived, so that the two always fit.
 	public, err := json.Marshal(ring.registered(p.now))
@@ -141,9 +121,9 @@ func (p *passage) knownKeys() *v1alpha1.ManagedKeysStatus {
 
 // revokeKey gives up the key that the annotation names, if it has not been.
 func (p *passage) revokeKey(ring *keyring) verdict {
-	named := p.application.Annotations[RevokeKeyAnnotation]
+	named := p.application.Annotations[v1alpha1.RevokeKeyAnnotation]
 	if named != "" && ring.current != nil && !ring.isRevoked(named) && !ring.has(named, p.now) {
-		return fails(v1alpha1.ReasonUnknownKey, fmt.Sprintf("Annotation %s names no key that is registered, so none was revoked. Write one of status.keys.keyIDs, or take the annotation away.", RevokeKeyAnnotation))
+		return fails(v1alpha1.ReasonUnknownKey, fmt.Sprintf("Annotation %s names no key that is registered, so none was revoked. Write one of status.keys.keyIDs, or take the annotation away.", v1alpha1.RevokeKeyAnnotation))
 	}
 	if named != "" {
 		ring.revoke(named)
@@ -154,7 +134,7 @@ func (p *passage) revokeKey(ring *keyring) verdict {
 
 // needsKey tells whether the current key is to be replaced, or there is none.
 func (p *passage) needsKey(ring *keyring) bool {
-	asked := p.application.Annotations[RotateKeyAnnotation]
+	asked := p.application.Annotations[v1alpha1.RotateKeyAnnotation]
 	return ring.current == nil || ring.isCompromised() || asked != "" && asked != ring.rotated ||
 		ring.isDue(p.now, clientmetadata.KeyPeriod(&p.application.Spec))
 }

@@ -77,9 +77,9 @@ func encodeNextKeys(key *jose.SigningKey, decryption []decryptionKey) (map[strin
 		return nil, err
 	}
 	set, err := encodeDecryptionKeys(decryption)
-	data := map[string][]byte{PrivateJWKEntry: jwk}
+	data := map[string][]byte{v1alpha1.PrivateJWKEntry: jwk}
 	if set != nil {
-		data[DecryptionJWKSEntry] = set
+		data[v1alpha1.DecryptionJWKSEntry] = set
 	}
 	return data, err
 }

@@ -28,7 +28,7 @@ func (r *Reconciler) showManagedKey(ctx context.Context, p *passage) verdict {
 	}
 	before, known := ring.current, p.status.Keys.Managed.DeepCopy()
 	if ring.next != nil {
-		ring.promote(p.now, clientmetadata.KeyOverlap(&p.application.Spec), p.application.Annotations[RotateKeyAnnotation])
+		ring.promote(p.now, clientmetadata.KeyOverlap(&p.application.Spec), p.application.Annotations[v1alpha1.RotateKeyAnnotation])
 	}
 	if err := r.writeKeySecret(ctx, p, ring); err != nil {
 		return p.keysNotShown(err)
@@ -104,8 +104,8 @@ func (r *Reconciler) keySecret(application *v1alpha1.FAPIApplication, ring *keyr
 		}
 	}
 	maps.Copy(secret.Data, data)
-	if data[DecryptionJWKSEntry] == nil {
-		delete(secret.Data, DecryptionJWKSEntry)
+	if data[v1alpha1.DecryptionJWKSEntry] == nil {
+		delete(secret.Data, v1alpha1.DecryptionJWKSEntry)
 	}
 	annotateKeyState(secret, string(state))
 	return secret, nil
@@ -133,7 +133,7 @@ func (k *keyring) entries(now metav1.Time) (map[string][]byte, error) {
 		return nil, err
 	}
 	public, err := json.Marshal(jose.NewKeySet(k.public(now)...))
-	return map[string][]byte{PrivateJWKEntry: jwk, PrivatePEMEntry: pem, PublicJWKSEntry: public, DecryptionJWKSEntry: decryption}, err
+	return map[string][]byte{v1alpha1.PrivateJWKEntry: jwk, v1alpha1.PrivatePEMEntry: pem, v1alpha1.PublicJWKSEntry: public, v1alpha1.DecryptionJWKSEntry: decryption}, err
 }
 
 // shows tells whether the Secret has these entries, and says the same of its keys.

@@ -125,10 +125,15 @@ const (
 	KeySourceManaged KeySource = "Managed"
 )
 
-// Entries of the Secret of a managed key that clients read.
+// Entries of the Secret that holds a managed key.
 const (
-	// PrivateJWKEntry is the private key with which the client signs, as a JWK.
+	// PrivateJWKEntry is the private key as a JWK (RFC 7517).
 	PrivateJWKEntry = "private-jwk.json"
-	// DecryptionJWKSEntry are the private keys that responses are encrypted to, as a JWK Set.
+	// PrivatePEMEntry is the same key in PEM (PKCS #8, RFC 5958).
+	PrivatePEMEntry = "private-key.pem"
+	// PublicJWKSEntry is the public half as a JWK Set, with those of former keys that are still registered.
+	PublicJWKSEntry = "jwks.json"
+	// DecryptionJWKSEntry are the private keys that responses are encrypted to, as a JWK Set, the newest first; absent where no
+	// response is encrypted.
 	DecryptionJWKSEntry = "decryption-jwks.json"
 )

@@ -12,7 +12,6 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
-	"github.com/fapi-operator/fapi-operator/controllers"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
 
@@ -64,9 +63,9 @@ func (d *demo) readSigningKey(ctx context.Context, application *v1alpha1.FAPIApp
 	if err != nil {
 		return nil, err
 	}
-	key, err := jose.ParsePrivateSigningKey(data[controllers.PrivateJWKEntry])
+	key, err := jose.ParsePrivateSigningKey(data[v1alpha1.PrivateJWKEntry])
 	if err != nil {
-		return nil, fmt.Errorf("read %s of Secret %s: %w", controllers.PrivateJWKEntry, name, err)
+		return nil, fmt.Errorf("read %s of Secret %s: %w", v1alpha1.PrivateJWKEntry, name, err)
 	}
 	return key, nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
-	"github.com/fapi-operator/fapi-operator/controllers"
 )
 
 // encryptedSpec has responses encrypted with two algorithms.
@@ -136,7 +135,7 @@ func TestSpecThatComesToEncryptFindsItsKeyInTheSecret(t *testing.T) {
 	requireKeys(t, "kept for what is under way", w.keysHeld(t).decryption, held.decryption...)
 	w.advance(keyOverlap)
 	w.walk(t, "planner")
-	if secret := w.find(t, "planner-keys"); secret.Data[controllers.DecryptionJWKSEntry] != nil {
+	if secret := w.find(t, "planner-keys"); secret.Data[v1alpha1.DecryptionJWKSEntry] != nil {
 		t.Error("the Secret still has a key that nothing is encrypted to")
 	}
 }
@@ -152,7 +151,7 @@ func TestRevocationReplacesEncryptionKeysAtOnce(t *testing.T) {
 		func(held keysHeld) string { return held.encryption[0] },
 	} {
 		before, record := w.keysHeld(t), w.stored(t)
-		w.annotate(t, "planner", controllers.RevokeKeyAnnotation, choose(before))
+		w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, choose(before))
 		w.walk(t, "planner")
 		after := w.keysHeld(t)
 		requireRevoked(t, record, w.stored(t), choose(before))

@@ -9,7 +9,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fapi-operator/fapi-operator/controllers"
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 )
 
 // errKilled ends an operator in a test as a kill would: what it was about to do
@@ -135,7 +135,7 @@ func liveThrough(t *testing.T, at int, after bool) (killed bool) {
 		{"first key", func() {}, 1, 1},
 		{"rotation", func() { w.advance(keyPeriod) }, 2, 2},
 		{"end of the overlap", func() { w.advance(keyOverlap) }, 2, 1},
-		{"revocation", func() { w.annotate(t, "planner", controllers.RevokeKeyAnnotation, w.keysHeld(t).shown) }, 3, 1},
+		{"revocation", func() { w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, w.keysHeld(t).shown) }, 3, 1},
 	} {
 		step.prepare()
 		k.at = at

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
-	"github.com/fapi-operator/fapi-operator/controllers"
 	"github.com/fapi-operator/fapi-operator/test/fapitest"
 )
 
@@ -67,7 +67,7 @@ func TestApplicationIsServedThroughARotationAndNotAfterARevocation(t *testing.T)
 	requireRefreshed(t, "with the old key after the overlap", slow, granted.RefreshToken, oauth.InvalidClient)
 	requireRefreshed(t, "with the new key after the overlap", quick, granted.RefreshToken, "")
 
-	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, quick.SigningKey.KeyID())
+	w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, quick.SigningKey.KeyID())
 	w.walk(t, "planner")
 	restarted := w.instance(t, server, dpop)
 	requireRefreshed(t, "with the revoked key", quick, granted.RefreshToken, oauth.InvalidClient)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
-	"github.com/fapi-operator/fapi-operator/controllers"
 )
 
 // stored is what the server holds of planner.
@@ -44,7 +43,7 @@ func TestRevokedKeyLeavesAtOnceAndTheSecretShowsAnother(t *testing.T) {
 	w.walk(t, "planner")
 	stolen, before := w.keysHeld(t).shown, w.stored(t)
 
-	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, stolen)
+	w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, stolen)
 	w.walk(t, "planner")
 	held := w.keysHeld(t)
 	requireRevoked(t, before, w.stored(t), stolen)
@@ -77,7 +76,7 @@ func TestRevokedFormerKeyLeavesBeforeItsOverlapIsOver(t *testing.T) {
 	w.walk(t, "planner")
 	current, before := w.keysHeld(t).shown, w.stored(t)
 
-	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, stolen)
+	w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, stolen)
 	w.walk(t, "planner")
 	requireRevoked(t, before, w.stored(t), stolen)
 	held := w.keysHeld(t)
@@ -95,7 +94,7 @@ func TestRevocationOfAnUnknownKeyIsToldAndRevokesNothing(t *testing.T) {
 	w.create(t, "planner", dpopSpec)
 	w.walk(t, "planner")
 	before := w.stored(t)
-	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, "mistyped")
+	w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, "mistyped")
 	w.walk(t, "planner")
 	application := w.get(t, "planner")
 	requireCondition(t, application, v1alpha1.ConditionKeysReady, metav1.ConditionFalse, v1alpha1.ReasonUnknownKey)
@@ -106,7 +105,7 @@ func TestRevocationOfAnUnknownKeyIsToldAndRevokesNothing(t *testing.T) {
 	if after := w.stored(t); after.Revision != before.Revision {
 		t.Errorf("the registration changed: %+v", after)
 	}
-	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, w.keysHeld(t).shown)
+	w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, w.keysHeld(t).shown)
 	w.walk(t, "planner")
 	requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
@@ -117,7 +116,7 @@ func TestRevocationThatStaysInTheManifestIsDoneOnce(t *testing.T) {
 	w := openWorkshop(t)
 	w.create(t, "planner", rotatingSpec(t))
 	w.walk(t, "planner")
-	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, w.keysHeld(t).shown)
+	w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, w.keysHeld(t).shown)
 	w.walk(t, "planner")
 	epoch := w.stored(t).Epoch
 	for range 3 {
@@ -139,9 +138,9 @@ func TestStolenKeyThatComesBackFromABackupIsReplacedAgain(t *testing.T) {
 	w.create(t, "planner", dpopSpec)
 	w.walk(t, "planner")
 	stolen, backup := w.keysHeld(t).shown, w.find(t, "planner-keys")
-	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, stolen)
+	w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, stolen)
 	w.walk(t, "planner")
-	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, "")
+	w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, "")
 
 	backup.ResourceVersion, backup.UID = "", ""
 	if err := w.kube.Delete(t.Context(), w.find(t, "planner-keys")); err != nil {
@@ -168,7 +167,7 @@ func TestRevocationIsToldOnlyWhenTheServerHasConfirmedIt(t *testing.T) {
 			w.create(t, "planner", dpopSpec)
 			w.walk(t, "planner")
 			stolen, before := w.keysHeld(t).shown, w.stored(t)
-			w.annotate(t, "planner", controllers.RevokeKeyAnnotation, stolen)
+			w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, stolen)
 			w.server.faults.set(fault)
 			for range 2 {
 				if _, err := w.reconcile(t, "planner"); err == nil {
@@ -197,7 +196,7 @@ func TestRevocationIsDoneAgainAtARestoredDatabase(t *testing.T) {
 	w.create(t, "planner", dpopSpec)
 	w.walk(t, "planner")
 	stolen, backup := w.keysHeld(t).shown, w.stored(t)
-	w.annotate(t, "planner", controllers.RevokeKeyAnnotation, stolen)
+	w.annotate(t, "planner", v1alpha1.RevokeKeyAnnotation, stolen)
 	w.walk(t, "planner")
 
 	if _, _, err := w.server.store.PutClient(t.Context(), store.ClientWrite{Owner: backup.Owner, Generation: backup.Generation, Metadata: backup.Metadata, Now: w.now()}); err != nil {

@@ -18,7 +18,6 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
-	"github.com/fapi-operator/fapi-operator/controllers"
 )
 
 const (
@@ -49,7 +48,7 @@ func (w *workshop) keysHeld(t *testing.T) keysHeld {
 	var held keysHeld
 	if secret := w.find(t, "planner-keys"); secret != nil {
 		held.shown, held.decryption = privateKeyID(t, secret), decryptionKeyIDs(t, secret)
-		held.jwks, _ = setKeyIDs(t, secret.Data[controllers.PublicJWKSEntry])
+		held.jwks, _ = setKeyIDs(t, secret.Data[v1alpha1.PublicJWKSEntry])
 	}
 	if secret := w.find(t, "planner-next-key"); secret != nil {
 		held.staged = privateKeyID(t, secret)
@@ -76,7 +75,7 @@ func (b *bank) find(t *testing.T, name string) *corev1.Secret {
 
 func privateKeyID(t *testing.T, secret *corev1.Secret) string {
 	t.Helper()
-	key, err := jose.ParsePrivateSigningKey(secret.Data[controllers.PrivateJWKEntry])
+	key, err := jose.ParsePrivateSigningKey(secret.Data[v1alpha1.PrivateJWKEntry])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +110,7 @@ func decryptionKeyIDs(t *testing.T, secret *corev1.Secret) []string {
 // decryptionKeys reads the entry as an application does.
 func decryptionKeys(t *testing.T, secret *corev1.Secret) []*jose.DecryptionKey {
 	t.Helper()
-	raw, present := secret.Data[controllers.DecryptionJWKSEntry]
+	raw, present := secret.Data[v1alpha1.DecryptionJWKSEntry]
 	if !present {
 		return nil
 	}
@@ -265,11 +264,11 @@ func TestEachNewValueOfTheAnnotationRotatesOnce(t *testing.T) {
 	t.Parallel()
 	w := openWorkshop(t)
 	w.create(t, "planner", dpopSpec)
-	w.annotate(t, "planner", controllers.RotateKeyAnnotation, "at first")
+	w.annotate(t, "planner", v1alpha1.RotateKeyAnnotation, "at first")
 	w.walk(t, "planner")
 	seen := []string{w.keysHeld(t).shown}
 	for _, value := range []string{"2030-05-01", "2030-05-01", "again", "again"} {
-		w.annotate(t, "planner", controllers.RotateKeyAnnotation, value)
+		w.annotate(t, "planner", v1alpha1.RotateKeyAnnotation, value)
 		before := w.get(t, "planner")
 		for range 2 {
 			w.walk(t, "planner")
@@ -297,7 +296,7 @@ func TestAnnotationWakesTheOperator(t *testing.T) {
 	b.create(t, "planner", dpopSpec)
 	b.awaitReady(t, "planner")
 	before := managedKey(t, b, "planner")
-	b.Kubectl(t, "annotate", "--namespace", b.namespace, "fapiapp/planner", controllers.RotateKeyAnnotation+"=now")
+	b.Kubectl(t, "annotate", "--namespace", b.namespace, "fapiapp/planner", v1alpha1.RotateKeyAnnotation+"=now")
 	b.eventually(t, "the key is another", func(context.Context) error {
 		if managedKey(t, b, "planner").KeyID() == before.KeyID() {
 			return errNotYet
@@ -306,7 +305,7 @@ func TestAnnotationWakesTheOperator(t *testing.T) {
 	})
 	b.awaitEvent(t, "planner", v1alpha1.ReasonKeyRotated)
 	revoked := managedKey(t, b, "planner")
-	b.Kubectl(t, "annotate", "--namespace", b.namespace, "fapiapp/planner", controllers.RevokeKeyAnnotation+"="+revoked.KeyID())
+	b.Kubectl(t, "annotate", "--namespace", b.namespace, "fapiapp/planner", v1alpha1.RevokeKeyAnnotation+"="+revoked.KeyID())
 	b.eventually(t, "the key is another", func(context.Context) error {
 		if managedKey(t, b, "planner").KeyID() == revoked.KeyID() {
 			return errNotYet
@@ -323,7 +322,7 @@ func TestLostStatusRotatesNothing(t *testing.T) {
 	w := openWorkshop(t)
 	w.create(t, "planner", rotatingSpec(t))
 	w.walk(t, "planner")
-	w.annotate(t, "planner", controllers.RotateKeyAnnotation, "now")
+	w.annotate(t, "planner", v1alpha1.RotateKeyAnnotation, "now")
 	w.walk(t, "planner")
 	before, status := w.keysHeld(t), w.get(t, "planner").Status
 	w.loseStatus(t, "planner")
@@ -402,7 +401,7 @@ func TestRotationTakesUpAnotherAlgorithm(t *testing.T) {
 		})
 		w.walk(t, "planner")
 		requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionKeysReady, metav1.ConditionFalse, v1alpha1.ReasonInvalidKeys)
-		w.annotate(t, "planner", controllers.RotateKeyAnnotation, alg)
+		w.annotate(t, "planner", v1alpha1.RotateKeyAnnotation, alg)
 		w.walk(t, "planner")
 		requireCondition(t, w.get(t, "planner"), v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 		if status := w.get(t, "planner").Status.Keys.Managed; status.Algorithm != alg {
@@ -463,8 +462,8 @@ func TestSecretIsPutRightFromItsPrivateKey(t *testing.T) {
 	w.walk(t, "planner")
 	whole := w.find(t, "planner-keys")
 	changed := whole.DeepCopy()
-	delete(changed.Data, controllers.PrivatePEMEntry)
-	changed.Data[controllers.PublicJWKSEntry] = json.RawMessage(`{"keys":[]}`)
+	delete(changed.Data, v1alpha1.PrivatePEMEntry)
+	changed.Data[v1alpha1.PublicJWKSEntry] = json.RawMessage(`{"keys":[]}`)
 	changed.Data["theirs"] = []byte("kept")
 	if err := w.kube.Update(t.Context(), changed); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,6 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
-	"github.com/fapi-operator/fapi-operator/controllers"
 )
 
 func TestDPoPClientWithManagedKeyBecomesReady(t *testing.T) {
@@ -88,7 +87,7 @@ func requireStatus(t *testing.T, ready *v1alpha1.FAPIApplication, clientID strin
 func managedKey(t *testing.T, b *bank, name string) *jose.SigningKey {
 	t.Helper()
 	secret := b.secret(t, name+"-keys")
-	key, err := jose.ParsePrivateSigningKey(secret.Data[controllers.PrivateJWKEntry])
+	key, err := jose.ParsePrivateSigningKey(secret.Data[v1alpha1.PrivateJWKEntry])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +109,11 @@ func TestManagedKeyIsUsableAsPEMAndNeverOverwritten(t *testing.T) {
 	b.create(t, "planner", dpopSpec)
 	b.awaitReady(t, "planner")
 	before := b.secret(t, "planner-keys")
-	if !strings.HasPrefix(string(before.Data[controllers.PrivatePEMEntry]), "-----BEGIN PRIVATE KEY-----") {
-		t.Errorf("entry %s is no private key in PEM", controllers.PrivatePEMEntry)
+	if !strings.HasPrefix(string(before.Data[v1alpha1.PrivatePEMEntry]), "-----BEGIN PRIVATE KEY-----") {
+		t.Errorf("entry %s is no private key in PEM", v1alpha1.PrivatePEMEntry)
 	}
-	if !json.Valid(before.Data[controllers.PublicJWKSEntry]) || strings.Contains(string(before.Data[controllers.PublicJWKSEntry]), `"d"`) {
-		t.Errorf("entry %s is no public JWK Set", controllers.PublicJWKSEntry)
+	if !json.Valid(before.Data[v1alpha1.PublicJWKSEntry]) || strings.Contains(string(before.Data[v1alpha1.PublicJWKSEntry]), `"d"`) {
+		t.Errorf("entry %s is no public JWK Set", v1alpha1.PublicJWKSEntry)
 	}
 
 	b.change(t, "planner", func(a *v1alpha1.FAPIApplication) { a.Spec.Scopes = []string{"openid"} })
@@ -137,7 +136,7 @@ func TestManagedKeyForAnotherAlgorithmIsMadeWhenItsSecretGoes(t *testing.T) {
 		a.Spec.Keys.Managed = &v1alpha1.ManagedKeys{SigningAlg: "EdDSA"}
 	})
 	stalled := b.awaitCondition(t, "planner", v1alpha1.ConditionReady, v1alpha1.ReasonInvalidKeys)
-	if message := messageOf(stalled, v1alpha1.ConditionKeysReady); !strings.Contains(message, controllers.RotateKeyAnnotation) || !strings.Contains(message, "delete the Secret") {
+	if message := messageOf(stalled, v1alpha1.ConditionKeysReady); !strings.Contains(message, v1alpha1.RotateKeyAnnotation) || !strings.Contains(message, "delete the Secret") {
 		t.Errorf("the message does not say what to do: %s", message)
 	}
 	if managedKey(t, b, "planner").KeyID() != before.KeyID() {
