@@ -51,12 +51,10 @@ func (r *Reconciler) configMapEntry(ctx context.Context, application *v1alpha1.F
 	return nil, named.lacks(reference.Key)
 }
 
-// readNamed reads the metadata first, so that an object that may not be read stays
+// readNamed asks the metadata first, so that an object that may not be read stays
 // unread; it may have changed by the time that the whole is read.
 func (r *Reconciler) readNamed(ctx context.Context, named namedObject, into client.Object) error {
-	metadata := &metav1.PartialObjectMetadata{}
-	metadata.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(named.kind))
-	for _, object := range []client.Object{metadata, into} {
+	for _, object := range append(named.asked(), into) {
 		err := r.Uncached.Get(ctx, client.ObjectKey{Namespace: named.namespace, Name: named.name}, object)
 		switch {
 		case apierrors.IsNotFound(err):
@@ -71,6 +69,17 @@ func (r *Reconciler) readNamed(ctx context.Context, named namedObject, into clie
 		}
 	}
 	return nil
+}
+
+// asked is what is read before the object itself: its metadata, where that has to
+// permit it. Whoever may write in the namespace of a ConfigMap has permitted it.
+func (n namedObject) asked() []client.Object {
+	if n.kind == "ConfigMap" && !n.isForeign() {
+		return nil
+	}
+	metadata := &metav1.PartialObjectMetadata{}
+	metadata.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(n.kind))
+	return []client.Object{metadata}
 }
 
 // sentence is the error for a person to read.
