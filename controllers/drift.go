@@ -119,11 +119,7 @@ func (w *driftWatch) glance(ctx context.Context) (unchanged bool, err error) {
 // None is deleted: somebody may have wanted it to stay.
 func (r *Reconciler) countOrphans(ctx context.Context) error {
 	claimed := map[registration.Owner]bool{}
-	_, err := r.who(ctx, func(application *v1alpha1.FAPIApplication) bool {
-		claimed[r.owner(application)] = true
-		return false
-	})
-	if err != nil {
+	if err := r.each(ctx, func(application *v1alpha1.FAPIApplication) { claimed[r.owner(application)] = true }); err != nil {
 		return err
 	}
 	orphans := r.held.count(func(owner registration.Owner) bool {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
@@ -45,15 +44,14 @@ func (c *ApplicationCounts) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector. Until the applications are known, it tells
 // nothing.
 func (c *ApplicationCounts) Collect(collected chan<- prometheus.Metric) {
-	var listed v1alpha1.FAPIApplicationList
-	if err := c.Reconciler.Kube.List(context.Background(), &listed, client.UnsafeDisableDeepCopy); err != nil {
-		return
-	}
 	counts := map[string]int{}
-	for i := range listed.Items {
-		if application := &listed.Items[i]; application.Spec.ServerClassName == c.Reconciler.ServerClassName && c.Reconciler.Shard.Holds(application.Namespace) {
+	err := c.Reconciler.each(context.Background(), func(application *v1alpha1.FAPIApplication) {
+		if application.Spec.ServerClassName == c.Reconciler.ServerClassName {
 			counts[readyReason(application)]++
 		}
+	})
+	if err != nil {
+		return
 	}
 	for reason, count := range counts {
 		collected <- prometheus.MustNewConstMetric(applications, prometheus.GaugeValue, float64(count), reason)

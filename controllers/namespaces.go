@@ -7,7 +7,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -38,11 +37,7 @@ func (r *Reconciler) selects(namespace client.Object) bool {
 // whenSelected has the applications of a namespace reconciled as soon as it is served.
 func (r *Reconciler) whenSelected() (handler.EventHandler, predicate.Predicate) {
 	enqueue := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, namespace client.Object) []reconcile.Request {
-		applications, err := r.who(ctx, anyApplication, client.InNamespace(namespace.GetName()))
-		if err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "find the applications of a namespace", "namespace", namespace.GetName())
-		}
-		return applications
+		return r.affected(ctx, "Namespace", anyApplication, client.InNamespace(namespace.GetName()))
 	})
 	return enqueue, predicate.Funcs{
 		CreateFunc: func(e event.CreateEvent) bool { return r.selects(e.Object) },

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"k8s.io/client-go/util/workqueue"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -47,11 +46,7 @@ func (r *Reconciler) whenPoliciesChange() handler.EventHandler {
 }
 
 func (r *Reconciler) judgeAllAgain(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	requests, err := r.who(ctx, anyApplication)
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "find the applications that a policy may bound")
-	}
-	queueBehind(queue, requests)
+	queueBehind(queue, r.affected(ctx, "FAPIPolicy", anyApplication))
 }
 
 // queueBehind queues applications behind those that somebody changes.

@@ -121,43 +121,53 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, manager ctrl.Manager)
 	return building.Complete(r)
 }
 
-// who lists the applications of this shard in the cache of which something is true.
-func (r *Reconciler) who(ctx context.Context, is func(*v1alpha1.FAPIApplication) bool, options ...client.ListOption) ([]reconcile.Request, error) {
+// each visits the applications of this shard in the cache, which are not to be changed.
+func (r *Reconciler) each(ctx context.Context, visit func(*v1alpha1.FAPIApplication), options ...client.ListOption) error {
 	var applications v1alpha1.FAPIApplicationList
 	if err := r.Kube.List(ctx, &applications, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
-		return nil, fmt.Errorf("list the applications: %w", err)
+		return fmt.Errorf("list the applications: %w", err)
 	}
-	var requests []reconcile.Request
 	for i := range applications.Items {
-		if application := &applications.Items[i]; r.Shard.Holds(application.Namespace) && is(application) {
-			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(application)})
+		if application := &applications.Items[i]; r.Shard.Holds(application.Namespace) {
+			visit(application)
 		}
 	}
-	return requests, nil
+	return nil
+}
+
+// who lists the applications of which something is true.
+func (r *Reconciler) who(ctx context.Context, is func(*v1alpha1.FAPIApplication) bool, options ...client.ListOption) (requests []reconcile.Request, err error) {
+	err = r.each(ctx, func(application *v1alpha1.FAPIApplication) {
+		if is(application) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(application)})
+		}
+	}, options...)
+	return requests, err
+}
+
+// affected is who, for a watch: it has nobody to tell an error but the log.
+func (r *Reconciler) affected(ctx context.Context, by string, is func(*v1alpha1.FAPIApplication) bool, options ...client.ListOption) []reconcile.Request {
+	requests, err := r.who(ctx, is, options...)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "find the applications to reconcile again", "because of", by)
+	}
+	return requests
 }
 
 func anyApplication(*v1alpha1.FAPIApplication) bool { return true }
 
 // whoIsNotServed lists the applications that wait for replicas.
 func (r *Reconciler) whoIsNotServed(ctx context.Context, _ client.Object) []reconcile.Request {
-	waiting, err := r.who(ctx, func(application *v1alpha1.FAPIApplication) bool {
+	return r.affected(ctx, "replicas", func(application *v1alpha1.FAPIApplication) bool {
 		registered := meta.FindStatusCondition(application.Status.Conditions, v1alpha1.ConditionRegistered)
 		return registered != nil && registered.Reason == v1alpha1.ReasonNotServed
 	})
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "find the applications that wait for replicas")
-	}
-	return waiting
 }
 
 // whoNames maps an object to the applications that name it, of whatever namespace.
 func (r *Reconciler) whoNames(kind string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
-		naming, err := r.who(ctx, anyApplication, client.MatchingFields{referenceIndex: reference(kind, object.GetNamespace(), object.GetName())})
-		if err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "find the applications that name an object", "kind", kind)
-		}
-		return naming
+		return r.affected(ctx, kind, anyApplication, client.MatchingFields{referenceIndex: reference(kind, object.GetNamespace(), object.GetName())})
 	})
 }
 
