@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"fmt"
-	"hash/fnv"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
@@ -54,9 +53,7 @@ func renewBeforePercentage(clientID string, stated *v1alpha1.ClientCertificate) 
 	if stated.RenewBefore != nil {
 		return nil
 	}
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(clientID)) // A hash takes everything.
-	return new(int32(leastRenewBefore + hash.Sum32()%renewBeforeSpread))
+	return new(int32(leastRenewBefore + shareOf(clientID, renewBeforeSpread)))
 }
 
 func issuerReference(stated v1alpha1.IssuerReference) cmmeta.IssuerReference {

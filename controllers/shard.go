@@ -31,9 +31,14 @@ func (s Shard) Holds(namespace string) bool {
 	if s.count <= 1 {
 		return true
 	}
+	return shareOf(namespace, s.count) == s.index
+}
+
+// shareOf spreads names over so many shares. It is always the same one.
+func shareOf(name string, shares uint32) uint32 {
 	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(namespace)) // A hash takes everything.
-	return hash.Sum32()%s.count == s.index
+	_, _ = hash.Write([]byte(name)) // A hash takes everything.
+	return hash.Sum32() % shares
 }
 
 // IsFirst tells whether what an installation does once is this one's to do.
