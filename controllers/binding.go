@@ -143,7 +143,7 @@ func (r *Reconciler) dropBindings(ctx context.Context, p *passage, keep string) 
 			continue
 		}
 		if err := r.deleteBinding(ctx, p.application, name); err != nil {
-			return fmt.Errorf("delete Secret %s: %w", name, err)
+			return err
 		}
 	}
 	return nil
@@ -170,12 +170,14 @@ func (r *Reconciler) bindingNames(ctx context.Context, p *passage) ([]string, er
 	return names, nil
 }
 
-// deleteBinding deletes the Secret that it has read, and none that is no binding.
+// deleteBinding deletes the Secret, if it is there and a binding.
 func (r *Reconciler) deleteBinding(ctx context.Context, application *v1alpha1.FAPIApplication, name string) error {
 	secret := &corev1.Secret{}
-	err := r.Uncached.Get(ctx, client.ObjectKey{Namespace: application.Namespace, Name: name}, secret)
-	if err == nil && isMadeFor(application, secret) && secret.Type == bindingSecretType {
-		err = r.Kube.Delete(ctx, secret, client.Preconditions{UID: &secret.UID})
+	if err := r.Uncached.Get(ctx, client.ObjectKey{Namespace: application.Namespace, Name: name}, secret); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read Secret %s: %w", name, err)
 	}
-	return client.IgnoreNotFound(err)
+	if !isMadeFor(application, secret) || secret.Type != bindingSecretType {
+		return nil
+	}
+	return r.deleteRead(ctx, "Secret", secret)
 }

@@ -98,17 +98,12 @@ func (r *Reconciler) ownCertificate(ctx context.Context, application *v1alpha1.F
 	return certificate, nil
 }
 
-// deleteCertificate deletes the Certificate that was read, and no other of its name;
-// nil is none.
+// deleteCertificate deletes the Certificate; nil is none.
 func (r *Reconciler) deleteCertificate(ctx context.Context, certificate *cmv1.Certificate) error {
 	if certificate == nil {
 		return nil
 	}
-	err := r.Kube.Delete(ctx, certificate, client.Preconditions{UID: &certificate.UID})
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("delete Certificate %s: %w", certificate.Name, err)
-	}
-	return nil
+	return r.deleteRead(ctx, "Certificate", certificate)
 }
 
 // applyCertificate creates the Certificate or brings it up to date. Without a

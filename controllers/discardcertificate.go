@@ -49,8 +49,8 @@ func (r *Reconciler) discardSecrets(ctx context.Context, application *v1alpha1.F
 		if metav1.IsControlledBy(secret, application) {
 			continue
 		}
-		if err := r.Kube.Delete(ctx, secret, client.Preconditions{UID: &secret.UID}); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("delete Secret %s: %w", secret.Name, err)
+		if err := r.deleteRead(ctx, "Secret", secret); err != nil {
+			return err
 		}
 	}
 	return nil

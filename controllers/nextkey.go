@@ -111,11 +111,10 @@ func (p *passage) isFit(ring *keyring) bool {
 		ring.nextFits(clientmetadata.ManagedEncryptionAlgs(spec))
 }
 
-// discardStaged deletes the Secret that was read, and no other of its name.
+// discardStaged deletes the Secret in which the next key has waited.
 func (r *Reconciler) discardStaged(ctx context.Context, ring *keyring) error {
-	err := r.Kube.Delete(ctx, ring.staged, client.Preconditions{UID: &ring.staged.UID})
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("delete Secret %s: %w", ring.staged.Name, err)
+	if err := r.deleteRead(ctx, "Secret", ring.staged); err != nil {
+		return err
 	}
 	ring.staged, ring.next, ring.nextDecryption = nil, nil, nil
 	return nil

@@ -1,10 +1,12 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
@@ -37,6 +39,15 @@ func (r *Reconciler) newSecretFor(application *v1alpha1.FAPIApplication, name st
 		Data:       data,
 	}
 	return secret, controllerutil.SetControllerReference(application, secret, r.Kube.Scheme())
+}
+
+// deleteRead deletes the object that was read, and no other of its name.
+func (r *Reconciler) deleteRead(ctx context.Context, kind string, object client.Object) error {
+	err := r.Kube.Delete(ctx, object, client.Preconditions{UID: new(object.GetUID())})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete %s %s: %w", kind, object.GetName(), err)
+	}
+	return nil
 }
 
 func ownedByAnother(kind string, object metav1.Object) verdict {
