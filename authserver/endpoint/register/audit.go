@@ -45,7 +45,7 @@ func (h *Handler) auditFailure(r *http.Request, err error) {
 	switch refusal, ok := errors.AsType[*endpoint.Refusal](err); {
 	case err == nil:
 	case !ok:
-		h.Log.ErrorContext(r.Context(), "registration request failed", "method", r.Method, "caller", endpoint.CallerNames(r), "cause", err)
+		h.Log.ErrorContext(r.Context(), "registration request failed", "method", r.Method, "caller", endpoint.CallerNames(r), correlation(r), "cause", err)
 	case refusal.Status == http.StatusForbidden:
 		h.Log.InfoContext(r.Context(), "caller refused", "caller", endpoint.CallerNames(r), correlation(r), "method", r.Method, "client_id", r.PathValue("client_id"))
 	case r.Method == http.MethodPut, r.Method == http.MethodDelete:
