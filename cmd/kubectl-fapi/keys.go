@@ -60,20 +60,22 @@ the overlap that the manifest states.`,
 
 func newRevokeKey(flags *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
 	options := &keyOptions{flags: flags, streams: streams}
-	yes := false
+	kid, yes := "", false
 	command := &cobra.Command{
-		Use:   "revoke-key NAME KID",
+		Use:   "revoke-key NAME --kid KID",
 		Short: "Have the operator give up a managed key that somebody else may have, and all that it obtained",
 		Long: `Have the operator give up a managed key of a FAPIApplication, because somebody else
 may have it: the key leaves the registration at once, without an overlap, and every
 grant and access token of the client ends. People consent again. It asks before,
 unless --yes is given.`,
-		Args: cobra.ExactArgs(2),
+		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			return options.revoke(command.Context(), arguments[0], arguments[1], yes)
+			return options.revoke(command.Context(), arguments[0], kid, yes)
 		},
 	}
 	options.addFlags(command.Flags())
+	// A flag's value may begin with a hyphen, as base64url does; an argument may not.
+	command.Flags().StringVar(&kid, "kid", "", "the kid of the key to give up, as status.keys.keyIDs lists them")
 	command.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return command
 }
@@ -98,6 +100,8 @@ func (o *keyOptions) revoke(ctx context.Context, name, kid string, yes bool) err
 	switch {
 	case err != nil:
 		return err
+	case kid == "":
+		return fmt.Errorf("--kid says which key; kubectl fapi describe %s lists them", name)
 	case slices.Contains(managedKeys(application).Revoked, kid):
 		tell(o.streams, "the key was revoked before: nothing to do")
 		return nil

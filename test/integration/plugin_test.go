@@ -151,23 +151,26 @@ func TestPluginHasAKeyRevokedAndWaits(t *testing.T) {
 	b := openBank(t)
 	b.create(t, "planner", dpopSpec)
 	stolen := b.awaitReady(t, "planner").Status.Keys.Managed.KeyID
+	if code, _, message := b.plugin(t, "revoke-key", "planner", "--yes"); code != 2 || !strings.Contains(message, "--kid says which key") {
+		t.Errorf("without a kid: exit code %d, message %q", code, message)
+	}
 	// Nobody says yes.
-	if code, _, message := b.plugin(t, "revoke-key", "planner", stolen); code != 2 || !strings.Contains(message, "nothing was revoked") {
+	if code, _, message := b.plugin(t, "revoke-key", "planner", "--kid", stolen); code != 2 || !strings.Contains(message, "nothing was revoked") {
 		t.Errorf("exit code %d, message %q", code, message)
 	}
 	if annotations := b.get(t, "planner").Annotations; len(annotations) > 0 {
 		t.Errorf("annotations %v", annotations)
 	}
-	code, out, message := b.plugin(t, "revoke-key", "planner", stolen, "--yes", "--wait")
+	code, out, message := b.plugin(t, "revoke-key", "planner", "--kid", stolen, "--yes", "--wait")
 	after := b.get(t, "planner").Status.Keys
 	if code != 0 || slices.Contains(after.KeyIDs, stolen) || !slices.Contains(after.Managed.Revoked, stolen) || !strings.Contains(out, after.Managed.KeyID) {
 		t.Errorf("exit code %d, output %q, message %q, keys %+v", code, out, message, after)
 	}
-	if code, _, message := b.plugin(t, "revoke-key", "planner", stolen, "--yes"); code != 0 || !strings.Contains(message, "was revoked before") {
+	if code, _, message := b.plugin(t, "revoke-key", "planner", "--kid", stolen, "--yes"); code != 0 || !strings.Contains(message, "was revoked before") {
 		t.Errorf("a second time: exit code %d, message %q", code, message)
 	}
-	if code, _, message := b.plugin(t, "revoke-key", "planner", "mistyped", "--yes"); code != 2 || !strings.Contains(message, `no key "mistyped"`) {
-		t.Errorf("a mistyped kid: exit code %d, message %q", code, message)
+	if code, _, message := b.plugin(t, "revoke-key", "planner", "--kid", "-mistyped", "--yes"); code != 2 || !strings.Contains(message, `no key "-mistyped"`) {
+		t.Errorf("a mistyped kid that begins as one in base64url may: exit code %d, message %q", code, message)
 	}
 }
 
