@@ -78,8 +78,8 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.StringVar(&s.webhookConfiguration, "webhook-configuration", "", "be ready only once the ValidatingWebhookConfiguration with this `NAME` trusts the webhook's certificate (default: do not ask)")
 	set.StringVar(&s.metricsAddress, "metrics-address", ":8080", "address that serves metrics; 0 for none")
 	set.StringVar(&s.probeAddress, "probe-address", ":8081", "address that serves /healthz and /readyz; 0 for none")
-	set.BoolVar(&s.leaderElection, "leader-elect", false, "let one replica at a time reconcile")
-	set.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the leader's lease (default: the operator's own)")
+	set.BoolVar(&s.leaderElection, "leader-elect", true, "let one replica at a time reconcile; false for an operator that is alone")
+	set.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the leader's lease; outside of a cluster it has to be stated (default: the operator's own)")
 	set.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "what to log, as JSON to standard error: DEBUG, INFO, WARN or ERROR")
 	set.BoolVar(&s.version, "version", false, "say which build this is, and end")
 	if err := set.Parse(arguments); err != nil || s.version {

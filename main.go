@@ -124,7 +124,10 @@ func newManager(settings settings) (ctrl.Manager, error) {
 		LeaderElectionReleaseOnCancel: true,
 		WebhookServer:                 webhookserver.NewServer(settings.webhook),
 	})
-	if err != nil {
+	switch {
+	case err != nil && settings.leaderElection && settings.leaderElectionNamespace == "":
+		return nil, fmt.Errorf("create the manager: %w; outside of a cluster, state --leader-election-namespace, or --leader-elect=false for an operator that is alone", err)
+	case err != nil:
 		return nil, fmt.Errorf("create the manager: %w", err)
 	}
 	return manager, nil

@@ -54,6 +54,7 @@ func (d *demo) operatorCommand() *exec.Cmd {
 		"--webhook-host="+d.webhookAddress,
 		"--webhook-port="+strconv.Itoa(webhookPort),
 		"--webhook-cert-dir="+d.folder.file("webhook"),
+		"--leader-elect=false",
 		"--metrics-address=0",
 		"--probe-address="+loopback(probePort),
 	)

@@ -83,7 +83,7 @@ func (b *bank) flags(t *testing.T, more ...string) []string {
 		fmt.Sprintf("--webhook-port=%d", b.webhookPort),
 		"--webhook-cert-dir="+b.webhookDir,
 		"--metrics-address=0", "--probe-address=0",
-		"--leader-elect", "--leader-election-namespace="+b.namespace,
+		"--leader-election-namespace="+b.namespace,
 	)
 }
 
@@ -91,6 +91,17 @@ func TestOperatorProgramSaysWhichFlagsAreMissing(t *testing.T) {
 	t.Parallel()
 	output, err := exec.CommandContext(t.Context(), built(t, buildOperator)).CombinedOutput()
 	if err == nil || !strings.Contains(string(output), "--registrar-url is missing") || strings.Contains(string(output), "goroutine") {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
+func TestOperatorProgramSaysThatItsLeaseNeedsANamespace(t *testing.T) {
+	t.Parallel()
+	b := openBranch(t, fapi.Limits{})
+	program := exec.CommandContext(t.Context(), built(t, buildOperator), append(b.flags(t), "--leader-election-namespace=")...)
+	program.Env = append(program.Environ(), "KUBECONFIG="+b.Kubeconfig)
+	output, err := program.CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "state --leader-election-namespace, or --leader-elect=false") {
 		t.Errorf("%v: %s", err, output)
 	}
 }

@@ -86,7 +86,7 @@ func newOperator(t *testing.T, kubeconfig string, server *fapitest.Server) *oper
 		"--registrar-ca-file=" + testca.WriteFile(t, t.TempDir(), "ca.crt", server.Authority.PEM()),
 		"--registrar-cert-file=" + certificate, "--registrar-key-file=" + key,
 		"--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", fapitest.FreePort(t)), "--webhook-cert-dir=" + webhook,
-		"--metrics-address=" + o.address, "--probe-address=0", "--log-level=WARN",
+		"--leader-elect=false", "--metrics-address=" + o.address, "--probe-address=0", "--log-level=WARN",
 	}
 	return o
 }
