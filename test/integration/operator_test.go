@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,8 +67,8 @@ type bank struct {
 	webhookCA   []byte
 	webhookDir  string
 	stop        func()
-	// requests counts those of the operator to the API server.
-	requests atomic.Int64
+	// requests are those of the operator to the API server.
+	requests requestLog
 	// cache is what the operator watches; nil until it has started.
 	cache client.Reader
 }
@@ -206,19 +207,38 @@ func (b *bank) asOperator(t *testing.T) *rest.Config {
 	}
 	config := rest.CopyConfig(b.Config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: user}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return counting{next, &b.requests} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return logging{next, &b.requests} })
 	return config
 }
 
-// counting counts the requests that pass.
-type counting struct {
-	http.RoundTripper
-	requests *atomic.Int64
+// requestLog remembers requests by their method and address.
+type requestLog struct {
+	mutex    sync.Mutex
+	requests []string
 }
 
-func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.requests.Add(1)
-	return c.RoundTripper.RoundTrip(r)
+func (l *requestLog) add(r *http.Request) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.requests = append(l.requests, r.Method+" "+r.URL.RequestURI())
+}
+
+// since are the requests after the first so many.
+func (l *requestLog) since(count int) []string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return slices.Clone(l.requests[count:])
+}
+
+// logging lets requests pass, and remembers them.
+type logging struct {
+	http.RoundTripper
+	log *requestLog
+}
+
+func (l logging) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.log.add(r)
+	return l.RoundTripper.RoundTrip(r)
 }
 
 func (b *bank) newReconciler(t *testing.T, manager ctrl.Manager) *controllers.Reconciler {
