@@ -294,6 +294,6 @@ func TestNamespaceDeletionWaitsForTheServerAndNoLonger(t *testing.T) {
 	b.Kubectl(t, "delete", "namespace", b.namespace, "--wait=false")
 	b.awaitCondition(t, "planner", v1alpha1.ConditionRegistered, v1alpha1.ReasonDeletionFailed)
 	b.server.start(t)
-	b.Kubectl(t, "wait", "--for=delete", "namespace/"+b.namespace, "--timeout=60s")
+	b.Kubectl(t, "wait", "--for=delete", "namespace/"+b.namespace, "--timeout=3m")
 	b.requireNoClient(t, "planner")
 }
