@@ -51,18 +51,33 @@ type settings struct {
 	leaderElectionNamespace string
 	logLevel                slog.Level
 	version                 bool // say which build this is, and end
+
+	letGo *letGo // what to do instead of serving; nil: serve
 }
+
+const usage = `operator FLAGS
+    serves: registers FAPIApplications, and refuses those that are not FAPI
+operator let-go FLAGS
+    before the operator is uninstalled: stops it, and takes its finalizer off the FAPIApplications,
+    whose clients stay registered; let-go --help shows its flags
+
+`
 
 // parseFlags reads the program's arguments without its name. The usage goes to
 // output; flag.ErrHelp means that it was asked for.
 func parseFlags(arguments []string, output io.Writer) (settings, error) {
+	if len(arguments) > 0 && arguments[0] == letGoCommand {
+		return parseLetGoFlags(arguments[1:], output)
+	}
 	var s settings
 	set := flag.NewFlagSet("operator", flag.ContinueOnError)
 	set.SetOutput(output)
+	set.Usage = func() {
+		_, _ = io.WriteString(output, usage) // Nobody is left to be told.
+		set.PrintDefaults()
+	}
 	set.StringVar(&s.installation, "installation", "", "identifies this installation to the authorization server, as the owner of its clients; must never change (default: the UID of namespace kube-system)")
-	set.StringVar(&s.serverClass, "server-class", "", "serve the FAPIApplications with this serverClassName (default: those without one)")
-	set.Var(&s.namespaces, "namespaces", "serve these namespaces alone, separated by commas (default: all)")
-	set.Func("namespace-selector", "serve the namespaces alone that have these labels, such as 'fapi=yes' or 'team in (a, b), !legacy'; the webhook configuration needs the same as its namespaceSelector (default: all)", s.selectNamespaces)
+	s.addServedFlags(set)
 	set.Func("shard", "reconcile this share of the namespaces, as `NUMBER/COUNT` such as 1/4; one operator is needed for each number (default: all)", s.takeShard)
 	set.DurationVar(&s.resync, "resync", 10*time.Minute, "how often, at the least, everything that the authorization server holds is compared with what the applications say")
 	set.DurationVar(&s.limits.MaxAccessTokenLifetime, "max-access-token-lifetime", fapi.DefaultMaxAccessTokenLifetime, "longest lifetime of an access token that the server allows (accessToken.maxLifetime of its configuration)")
@@ -80,15 +95,27 @@ func parseFlags(arguments []string, output io.Writer) (settings, error) {
 	set.StringVar(&s.probeAddress, "probe-address", ":8081", "address that serves /healthz and /readyz; 0 for none")
 	set.BoolVar(&s.leaderElection, "leader-elect", true, "let one replica at a time reconcile; false for an operator that is alone")
 	set.StringVar(&s.leaderElectionNamespace, "leader-election-namespace", "", "namespace of the leader's lease; outside of a cluster it has to be stated (default: the operator's own)")
-	set.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "what to log, as JSON to standard error: DEBUG, INFO, WARN or ERROR")
 	set.BoolVar(&s.version, "version", false, "say which build this is, and end")
 	if err := set.Parse(arguments); err != nil || s.version {
 		return s, err
 	}
 	if set.NArg() > 0 {
-		return settings{}, fmt.Errorf("unexpected argument %q: everything is a flag; see --help", set.Arg(0))
+		return settings{}, unexpected(set)
 	}
 	return s, s.check()
+}
+
+// unexpected refuses the first argument that is no flag.
+func unexpected(set *flag.FlagSet) error {
+	return fmt.Errorf("unexpected argument %q: everything is a flag; see --help", set.Arg(0))
+}
+
+// addServedFlags has the flags that an operator and its end share.
+func (s *settings) addServedFlags(set *flag.FlagSet) {
+	set.StringVar(&s.serverClass, "server-class", "", "serve the FAPIApplications with this serverClassName (default: those without one)")
+	set.Var(&s.namespaces, "namespaces", "serve these namespaces alone, separated by commas (default: all)")
+	set.Func("namespace-selector", "serve the namespaces alone that have these labels, such as 'fapi=yes' or 'team in (a, b), !legacy'; the webhook configuration needs the same as its namespaceSelector (default: all)", s.selectNamespaces)
+	set.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "what to log, as JSON to standard error: DEBUG, INFO, WARN or ERROR")
 }
 
 // selectNamespaces reads --namespace-selector.
@@ -134,9 +161,7 @@ func (s *settings) check() error {
 			problems = append(problems, fmt.Errorf("--%s is missing; see --help", required.flag))
 		}
 	}
-	if len(s.namespaces) > 0 && s.namespaceSelector != nil {
-		problems = append(problems, errors.New("--namespaces and --namespace-selector exclude one another: a list is also all that the operator may read, and a selector needs rights in all namespaces; state one of them"))
-	}
+	problems = append(problems, s.checkServed())
 	if s.limits.MaxAccessTokenLifetime < fapi.MinAccessTokenLifetime {
 		problems = append(problems, fmt.Errorf("--max-access-token-lifetime is %v; write at least %v, as the server's configuration has it", s.limits.MaxAccessTokenLifetime, fapi.MinAccessTokenLifetime))
 	}
@@ -153,6 +178,13 @@ func (s *settings) check() error {
 		problems = append(problems, errors.New("--installation has 1 to 128 letters, digits, dots, hyphens and underscores, and begins and ends with a letter or digit"))
 	}
 	return errors.Join(problems...)
+}
+
+func (s *settings) checkServed() error {
+	if len(s.namespaces) > 0 && s.namespaceSelector != nil {
+		return errors.New("--namespaces and --namespace-selector exclude one another: a list is also all that the operator may read, and a selector needs rights in all namespaces; state one of them")
+	}
+	return nil
 }
 
 // objectName is a flag NAMESPACE/NAME.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -133,6 +134,32 @@ func TestVersionNeedsNoOtherFlag(t *testing.T) {
 	settings, err := parseFlags([]string{"--version"}, io.Discard)
 	if err != nil || !settings.version {
 		t.Errorf("%v, version asked for: %v", err, settings.version)
+	}
+}
+
+func TestLettingGoNeedsToKnowTheOperator(t *testing.T) {
+	t.Parallel()
+	known := []string{letGoCommand, "--operator-namespace=fapi-system", "--operator-selector=app=operator"}
+	for want, arguments := range map[string][]string{
+		"":                      append(known, "--server-class=main", "--namespaces=bank,retail", "--issuer=https://auth.example.com", "--patience=1m", "--log-level=DEBUG"),
+		"are needed":            {letGoCommand},
+		"kubectl get":           {letGoCommand, "--operator-namespace=fapi-system", "--operator-selector="},
+		"invalid value":         append(known, "--operator-selector=app in a"),
+		"not defined":           append(known, "--registrar-url=https://auth.example.com:8445"),
+		"exclude one another":   append(known, "--namespaces=bank", "--namespace-selector=fapi=yes"),
+		`unexpected argument "`: append(known, "now"),
+	} {
+		settings, err := parseFlags(arguments, io.Discard)
+		switch {
+		case want == "" && (err != nil || settings.letGo == nil || settings.letGo.patience != time.Minute || settings.serverClass != "main"):
+			t.Errorf("%v: %+v, %v", arguments, settings, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%v: %v, want it to say %q", arguments, err, want)
+		}
+	}
+	var usage strings.Builder
+	if _, err := parseFlags([]string{letGoCommand, "--help"}, &usage); !errors.Is(err, flag.ErrHelp) || !strings.Contains(usage.String(), "operator-selector") {
+		t.Errorf("%v, usage %q", err, usage.String())
 	}
 }
 

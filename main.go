@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -65,13 +66,16 @@ func main() {
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: settings.logLevel})))
 	if err := run(ctrl.SetupSignalHandler(), settings); err != nil {
-		ctrl.Log.Error(err, "the operator ends")
+		ctrl.Log.Error(err, "the program ends")
 		os.Exit(1)
 	}
 }
 
 // run works until ctx ends, and gives what is at work time to finish.
 func run(ctx context.Context, settings settings) error {
+	if settings.letGo != nil {
+		return letGoOfAll(ctx, settings)
+	}
 	manager, err := newManager(settings)
 	if err != nil {
 		return err
@@ -102,13 +106,22 @@ func run(ctx context.Context, settings settings) error {
 	return manager.Start(ctx)
 }
 
-func newManager(settings settings) (ctrl.Manager, error) {
+// cluster is where the program works, and the kinds of objects that it knows there.
+func cluster() (*rest.Config, *runtime.Scheme, error) {
 	config, err := ctrl.GetConfig()
 	if err != nil {
-		return nil, fmt.Errorf("find the cluster; set KUBECONFIG outside of one: %w", err)
+		return nil, nil, fmt.Errorf("find the cluster; set KUBECONFIG outside of one: %w", err)
 	}
 	scheme := runtime.NewScheme()
 	utilruntime.Must(errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme), cmv1.AddToScheme(scheme)))
+	return config, scheme, nil
+}
+
+func newManager(settings settings) (ctrl.Manager, error) {
+	config, scheme, err := cluster()
+	if err != nil {
+		return nil, err
+	}
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme,
 		Cache: cache.Options{

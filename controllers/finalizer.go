@@ -12,7 +12,7 @@ import (
 
 // protect puts the finalizer on.
 func (r *Reconciler) protect(ctx context.Context, p *passage) verdict {
-	err := r.patchFinalizer(ctx, p.application, controllerutil.AddFinalizer)
+	err := patchFinalizer(ctx, r.Kube, p.application, controllerutil.AddFinalizer)
 	if err != nil {
 		return unknown(fmt.Errorf("add the finalizer: %w", err))
 	}
@@ -21,11 +21,11 @@ func (r *Reconciler) protect(ctx context.Context, p *passage) verdict {
 
 // patchFinalizer writes metadata alone, and only when it changes. The resource
 // version guards the list against another writer's.
-func (r *Reconciler) patchFinalizer(ctx context.Context, application *v1alpha1.FAPIApplication, change func(client.Object, string) bool) error {
+func patchFinalizer(ctx context.Context, kube client.Writer, application *v1alpha1.FAPIApplication, change func(client.Object, string) bool) error {
 	changed := application.DeepCopy()
 	if !change(changed, Finalizer) {
 		return nil
 	}
 	patch := client.MergeFromWithOptions(application, client.MergeFromWithOptimisticLock{})
-	return r.Kube.Patch(ctx, changed, patch, client.FieldOwner(FieldManager))
+	return kube.Patch(ctx, changed, patch, client.FieldOwner(FieldManager))
 }

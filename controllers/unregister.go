@@ -33,7 +33,7 @@ func (r *Reconciler) end(ctx context.Context, p *passage) error {
 	if err := r.discardCertificate(ctx, p.application); err != nil {
 		return err
 	}
-	if err := r.patchFinalizer(ctx, p.application, controllerutil.RemoveFinalizer); err != nil {
+	if err := patchFinalizer(ctx, r.Kube, p.application, controllerutil.RemoveFinalizer); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("remove the finalizer: %w", err))
 	}
 	ctrl.LoggerFrom(ctx).Info("the application goes", "clientID", p.clientID, "reason", farewell.reason)
