@@ -46,8 +46,27 @@ func renderForKustomize(ctx context.Context, config string) error {
 			}
 		}
 	}
-	text := "# Rendered from config/chart by make generate.\n---\n" + strings.Join(kept, "\n---\n") + "\n"
-	return writeFile(filepath.Join(folder, "fapi-operator.yaml"), []byte(text))
+	if err := writeDocuments(filepath.Join(folder, "fapi-operator.yaml"), kept); err != nil {
+		return err
+	}
+	return renderUninstallation(filepath.Join(config, "uninstall"), rendered.hooks)
+}
+
+// renderUninstallation writes what Helm does by itself before it uninstalls: kustomize
+// has no hooks, so that it is a kustomization of its own. What tests a release is not in it.
+func renderUninstallation(folder string, hooks []string) error {
+	var kept []string
+	for _, hook := range hooks {
+		if strings.Contains(hook, "helm.sh/hook: pre-delete") {
+			kept = append(kept, withoutHelm(strings.TrimPrefix(strings.TrimSpace(hook), "---\n")))
+		}
+	}
+	return writeDocuments(filepath.Join(folder, "uninstall.yaml"), kept)
+}
+
+func writeDocuments(path string, documents []string) error {
+	text := "# Rendered from config/chart by make generate.\n---\n" + strings.Join(documents, "\n---\n") + "\n"
+	return writeFile(path, []byte(text))
 }
 
 func readValues(path string) (map[string]any, error) {

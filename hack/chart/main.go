@@ -1,6 +1,7 @@
 // Command chart writes what the Helm chart shares with others, so that each fact
 // stands in one place: it copies the generated manifests into the chart, makes
-// the schema of its values, and renders it for kustomize into config/default.
+// the schema of its values, and renders it for kustomize into config/default
+// and config/uninstall.
 package main
 
 import (

@@ -11,7 +11,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// pod is one that the release starts, by a Deployment or for helm test.
+// pod is one that the release starts, by a Deployment, for helm test, or before it is uninstalled.
 type pod struct {
 	owner string
 	meta  metav1.ObjectMeta
@@ -24,7 +24,7 @@ func (i installation) pods(t *testing.T) []pod {
 	for _, object := range i.objects {
 		var path []string
 		switch object.GetKind() {
-		case "Deployment":
+		case "Deployment", "Job":
 			path = []string{"spec", "template"}
 		case "Pod":
 		default:
@@ -40,8 +40,8 @@ func (i installation) pods(t *testing.T) []pod {
 		}
 		pods = append(pods, pod{object.GetName(), read.ObjectMeta, read.Spec})
 	}
-	if len(pods) != 3 {
-		t.Fatalf("%d kinds of pods, want the operator's, the server's and helm test's", len(pods))
+	if len(pods) != 4 {
+		t.Fatalf("%d kinds of pods, want the operator's, the server's, helm test's and the uninstallation's", len(pods))
 	}
 	return pods
 }
@@ -80,7 +80,7 @@ func TestContainersAreConfined(t *testing.T) {
 				t.Errorf("%s has a CPU limit, which delays requests", pod.owner)
 			}
 			mounted := pod.spec.AutomountServiceAccountToken == nil || *pod.spec.AutomountServiceAccountToken
-			if isOperator := pod.meta.Labels["app.kubernetes.io/component"] == "operator"; mounted != isOperator {
+			if asksTheCluster := pod.spec.ServiceAccountName == releaseName; mounted != asksTheCluster {
 				t.Errorf("%s: a service account's token is mounted: %v", pod.owner, mounted)
 			}
 		}

@@ -303,8 +303,12 @@ func TestTheOperatorFindsTheServersReplicasAndThePublicPath(t *testing.T) {
 
 func (i installation) operatorFlags(t *testing.T) map[string]string {
 	t.Helper()
+	return flagsOf(i.operator(t).Args)
+}
+
+func flagsOf(arguments []string) map[string]string {
 	flags := map[string]string{}
-	for _, argument := range i.operator(t).Args {
+	for _, argument := range arguments {
 		name, value, _ := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
 		flags[name] = value
 	}

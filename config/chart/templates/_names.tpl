@@ -43,6 +43,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}
 
+{{/* The flags that say which FAPIApplications are served. */}}
+{{- define "operator.served" -}}
+{{- with .Values.operator.serverClass }}
+- --server-class={{ . }}
+{{- end }}
+{{- with .Values.operator.namespaces }}
+- --namespaces={{ join "," . }}
+{{- end }}
+{{- with include "labelSelector" .Values.operator.namespaceSelector }}
+- {{ printf "--namespace-selector=%s" . | quote }}
+{{- end }}
+{{- end }}
+
 {{- define "authserver.selector" -}}
 {{ include "release" . }}
 app.kubernetes.io/component: authserver
