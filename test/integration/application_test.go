@@ -30,6 +30,9 @@ func (b *bank) application(name, spec string) *v1alpha1.FAPIApplication {
 	if err := yaml.UnmarshalStrict([]byte(spec), &application.Spec); err != nil {
 		panic(err)
 	}
+	if application.Spec.ServerClassName == "" {
+		application.Spec.ServerClassName = b.serverClass
+	}
 	return application
 }
 

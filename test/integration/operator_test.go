@@ -53,6 +53,8 @@ type bank struct {
 	namespace string
 	server    *server
 	resync    time.Duration
+	// serverClass is the class that is served; empty for applications without one.
+	serverClass string
 	// selected are the labels of the namespaces that are served; nil for all.
 	selected map[string]string
 	// neighbor is another namespace that is watched; empty for none.
@@ -132,7 +134,7 @@ func (b *bank) startOperator(t *testing.T) {
 	policies := func(ctx context.Context) ([]v1alpha1.FAPIPolicy, error) {
 		return controllers.Policies(ctx, manager.GetClient())
 	}
-	if err := (&webhook.Validator{Installation: installation, Policies: policies}).SetupWithManager(manager); err != nil {
+	if err := (&webhook.Validator{ServerClassName: b.serverClass, Installation: installation, Policies: policies}).SetupWithManager(manager); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.newReconciler(t, manager).SetupWithManager(t.Context(), manager); err != nil {
@@ -251,15 +253,16 @@ func (b *bank) newReconciler(t *testing.T, manager ctrl.Manager) *controllers.Re
 		b.registrar = server
 	}
 	reconciler := &controllers.Reconciler{
-		Kube:         manager.GetClient(),
-		Uncached:     manager.GetAPIReader(),
-		Events:       manager.GetEventRecorder("fapi-operator.io/operator"),
-		Registrar:    b.registrar,
-		Replicas:     b.replicas,
-		ServerCAFile: b.serverCAFile,
-		Installation: installation,
-		Resync:       b.resync,
-		Now:          time.Now,
+		Kube:            manager.GetClient(),
+		Uncached:        manager.GetAPIReader(),
+		Events:          manager.GetEventRecorder("fapi-operator.io/operator"),
+		Registrar:       b.registrar,
+		Replicas:        b.replicas,
+		ServerCAFile:    b.serverCAFile,
+		Installation:    installation,
+		ServerClassName: b.serverClass,
+		Resync:          b.resync,
+		Now:             time.Now,
 	}
 	if b.selected != nil {
 		reconciler.NamespaceSelector = labels.SelectorFromSet(b.selected)
