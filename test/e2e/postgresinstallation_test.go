@@ -58,7 +58,30 @@ func TestPostgreSQLInstallation(t *testing.T) {
 		}
 	})
 	wantCleanLogs(t)
-	uninstall(t)
+	t.Run("the operator goes before its applications", func(t *testing.T) {
+		before := registrations(t)
+		uninstallAlone(t)
+		install(t, values)
+		kubectl(t, "wait", "fapiapplications", "--all", "--namespace", samplesNamespace, "--for=condition=Ready", waitPatience)
+		if after := registrations(t); after != before {
+			t.Errorf("installed again, clients have been registered anew, or have other keys:\n%sbefore:\n%s", after, before)
+		}
+		uninstallAlone(t)
+		took := timed(func() { kubectl(t, "delete", "namespace", samplesNamespace, "--wait", waitPatience) })
+		figures.note(t, "samples' namespace deleted after the chart: %s", took)
+	})
+	deleteKept(t)
+}
+
+// uninstallAlone uninstalls the chart while there are applications, and demands that
+// nothing of the operator's keeps them.
+func uninstallAlone(t *testing.T) {
+	t.Helper()
+	took := timed(func() { helm(t, "uninstall", release, "--namespace", namespace, "--wait", "--timeout=3m") })
+	figures.note(t, "chart uninstalled, with applications there: %s", took)
+	if kept := kubectl(t, "get", "fapiapplications", "--namespace", samplesNamespace, "-o", "jsonpath={.items[*].metadata.finalizers}"); kept != "" {
+		t.Errorf("applications keep the finalizers %s", kept)
+	}
 }
 
 // certificates are the names of a namespace's Certificates.
