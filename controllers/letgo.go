@@ -131,36 +131,40 @@ func (l *LetGo) podsLeft(ctx context.Context) (client.ObjectList, []string, erro
 	return list, names, err
 }
 
-// await waits until nothing is left.
+// await waits until nothing is left, and names what was left last.
 func (l *LetGo) await(ctx context.Context, left leftOver) error {
+	waitedFor := "none is known yet"
 	for {
 		list, names, err := left(ctx)
-		switch {
-		case err != nil:
-			return errors.Join(context.Cause(ctx), err)
-		case len(names) == 0:
+		if err == nil && len(names) == 0 {
 			return nil
 		}
-		if err := l.awaitChange(ctx, list); err != nil {
-			return fmt.Errorf("%s: %w", strings.Join(names, ", "), err)
+		if err == nil {
+			waitedFor = strings.Join(names, ", ")
+			err = l.awaitChange(ctx, list)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", waitedFor, context.Cause(ctx))
+		case err != nil:
+			return err
 		}
 	}
 }
 
-// awaitChange waits until the list may have become another one.
+// awaitChange waits until the list may have become another one, or ctx has ended.
 func (l *LetGo) awaitChange(ctx context.Context, list client.ObjectList) error {
 	since := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
 	watching, err := l.Kube.Watch(ctx, list, since, l.operators())
 	if err != nil {
-		return errors.Join(context.Cause(ctx), err)
+		return err
 	}
 	defer watching.Stop()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	case <-watching.ResultChan():
-		return nil
 	}
+	return nil
 }
 
 // tally counts applications.
