@@ -10,6 +10,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/config"
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/keys"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/authserver/server"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/authserver/store/sqlite"
@@ -187,7 +188,7 @@ func checkClients(ctx context.Context, arguments []string, _ io.Reader, output i
 func judgeClients(ctx context.Context, kept store.Examined, limits fapi.Limits, output io.Writer) (checked, refused int, err error) {
 	after := ""
 	for {
-		page, err := kept.ListClients(ctx, after, clientPage)
+		page, err := kept.ListClients(ctx, registration.Installations{Any: true}, after, clientPage)
 		if err != nil || len(page) == 0 {
 			return checked, refused, err
 		}

@@ -24,8 +24,9 @@ type Clients interface {
 	PutClient(ctx context.Context, write ClientWrite) (record ClientRecord, created bool, err error)
 	// Client gives one client; ErrNotFound.
 	Client(ctx context.Context, clientID string) (ClientRecord, error)
-	// ListClients gives at most limit clients whose id is greater than after, by id.
-	ListClients(ctx context.Context, after string, limit int) ([]ClientRecord, error)
+	// ListClients gives at most limit clients of the installations whose id is greater
+	// than after, by id.
+	ListClients(ctx context.Context, of registration.Installations, after string, limit int) ([]ClientRecord, error)
 	// DeleteClient removes the client with its grants, refresh tokens, codes, pushed
 	// requests and interactions, in one step. ErrNotFound, or *OwnedByAnotherError.
 	DeleteClient(ctx context.Context, clientID string, owner registration.Owner, now time.Time) error

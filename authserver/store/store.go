@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fapi-operator/fapi-operator/authserver/oauth"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
 // Store is everything the server keeps. Every method is safe for concurrent use.
@@ -62,7 +63,7 @@ type Examined interface {
 	// ServerKeys is ServerKeys.ServerKeys.
 	ServerKeys(ctx context.Context) ([]ServerKey, error)
 	// ListClients is Clients.ListClients.
-	ListClients(ctx context.Context, after string, limit int) ([]ClientRecord, error)
+	ListClients(ctx context.Context, of registration.Installations, after string, limit int) ([]ClientRecord, error)
 	Close() error
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
 func TestDPoPClientWithManagedKeyBecomesReady(t *testing.T) {
@@ -245,7 +246,7 @@ func TestNamespaceDeletionLeavesNoClient(t *testing.T) {
 	b.awaitReady(t, "second")
 	// The namespace controller asks again ever less often.
 	b.Kubectl(t, "delete", "namespace", b.namespace, "--timeout=3m")
-	records, err := b.server.store.ListClients(t.Context(), "", 10)
+	records, err := b.server.store.ListClients(t.Context(), registration.Installations{Any: true}, "", 10)
 	if err != nil || len(records) != 0 {
 		t.Errorf("the store still holds %d clients (%v)", len(records), err)
 	}

@@ -30,7 +30,7 @@ func (h *Handler) list(r *http.Request) (endpoint.Reply, error) {
 		return endpoint.Reply{}, err
 	}
 	// One more than the page holds tells whether there is another page.
-	stored, err := h.Store.ListClients(r.Context(), after, size+1)
+	stored, err := h.Store.ListClients(r.Context(), registration.Installations{Any: true}, after, size+1)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}

@@ -17,8 +17,9 @@ const (
 	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at, epoch, key_epoch`
 
 	selectClient  = `SELECT ` + clientColumns + ` FROM clients WHERE client_id = $1`
-	selectClients = `SELECT ` + clientColumns + ` FROM clients WHERE client_id > $1 ORDER BY client_id LIMIT $2`
-	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	selectClients = `SELECT ` + clientColumns + ` FROM clients
+		WHERE client_id > $1 AND ($2 OR owner_installation = ANY($3)) ORDER BY client_id LIMIT $4`
+	putClient = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 		ON CONFLICT (client_id) DO UPDATE SET owner_installation = excluded.owner_installation, owner_namespace = excluded.owner_namespace,
 			owner_name = excluded.owner_name, generation = excluded.generation, revision = excluded.revision,
 			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at,
@@ -139,7 +140,7 @@ func (s *Store) Client(ctx context.Context, clientID string) (store.ClientRecord
 }
 
 // ListClients gives one page of clients; see store.Clients.
-func (s *Store) ListClients(ctx context.Context, after string, limit int) (records []store.ClientRecord, err error) {
+func (s *Store) ListClients(ctx context.Context, of registration.Installations, after string, limit int) (records []store.ClientRecord, err error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("list clients: a page of %d clients; ask for at least 1", limit)
 	}
@@ -149,7 +150,7 @@ func (s *Store) ListClients(ctx context.Context, after string, limit int) (recor
 			record, err := scanClient(rows.Scan)
 			records = append(records, record)
 			return err
-		}, after, limit)
+		}, after, of.Any, of.Named, limit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list clients: %w", err)

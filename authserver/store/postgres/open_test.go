@@ -217,7 +217,7 @@ func TestARevisionComesWithItsWrite(t *testing.T) {
 		var err error
 		revision, err = replicas[0].ClientRevision(t.Context())
 		must(t, err)
-		records, err := replicas[1].ListClients(t.Context(), "", writers*writes)
+		records, err := replicas[1].ListClients(t.Context(), registration.Installations{Any: true}, "", writers*writes)
 		must(t, err)
 		seen := map[int64]bool{}
 		for _, record := range records {

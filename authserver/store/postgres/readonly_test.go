@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 	"github.com/fapi-operator/fapi-operator/test/testenv/pgcluster"
 )
 
@@ -30,7 +31,7 @@ func TestReadingBesideAServer(t *testing.T) {
 	registerClient(t, server)
 	completeGrant(t, server, "grant")
 	reader := openReadOnlyWith(t, settings)
-	if records, err := reader.ListClients(t.Context(), "", 10); err != nil || len(records) != 1 {
+	if records, err := reader.ListClients(t.Context(), registration.Installations{Any: true}, "", 10); err != nil || len(records) != 1 {
 		t.Errorf("%d clients, %v", len(records), err)
 	}
 	if version, known, err := reader.SchemaVersion(t.Context()); err != nil || version != known || version < 2 {

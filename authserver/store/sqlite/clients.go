@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -16,8 +17,9 @@ const (
 	clientColumns = `owner_installation, owner_namespace, owner_name, generation, revision, content_hash, metadata, updated_at, epoch, key_epoch`
 
 	selectClient  = `SELECT ` + clientColumns + ` FROM clients WHERE client_id = ?`
-	selectClients = `SELECT ` + clientColumns + ` FROM clients WHERE client_id > ? ORDER BY client_id LIMIT ?`
-	putClient     = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	selectClients = `SELECT ` + clientColumns + ` FROM clients
+		WHERE client_id > ?1 AND (?2 OR owner_installation IN (SELECT value FROM json_each(?3))) ORDER BY client_id LIMIT ?4`
+	putClient = `INSERT INTO clients (client_id, ` + clientColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (client_id) DO UPDATE SET owner_installation = excluded.owner_installation, owner_namespace = excluded.owner_namespace,
 			owner_name = excluded.owner_name, generation = excluded.generation, revision = excluded.revision,
 			content_hash = excluded.content_hash, metadata = excluded.metadata, updated_at = excluded.updated_at,
@@ -115,16 +117,20 @@ func (s *Store) Client(ctx context.Context, clientID string) (store.ClientRecord
 }
 
 // ListClients gives one page of clients; see store.Clients.
-func (s *Store) ListClients(ctx context.Context, after string, limit int) ([]store.ClientRecord, error) {
+func (s *Store) ListClients(ctx context.Context, of registration.Installations, after string, limit int) ([]store.ClientRecord, error) {
 	if limit < 1 {
 		return nil, fmt.Errorf("list clients: a page of %d clients; ask for at least 1", limit)
 	}
+	named, err := json.Marshal(of.Named)
+	if err != nil {
+		return nil, fmt.Errorf("list clients: %w", err)
+	}
 	var records []store.ClientRecord
-	err := s.reads.rows(ctx, selectClients, func(rows *sql.Rows) error {
+	err = s.reads.rows(ctx, selectClients, func(rows *sql.Rows) error {
 		record, err := scanClient(rows.Scan)
 		records = append(records, record)
 		return err
-	}, after, limit)
+	}, after, of.Any, string(named), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list clients: %w", err)
 	}

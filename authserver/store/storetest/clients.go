@@ -26,6 +26,7 @@ var clientClauses = []clause{
 	{"registration and suspension begin an epoch, and no other change does", epochs},
 	{"revoking a key ends the client's grants and epoch once, and no other client's", revokedKeys},
 	{"a thousand clients are listed by pages, in order", listPages},
+	{"an installation's clients are listed without any other's", listInstallations},
 	{"a client without id is refused", withoutID},
 	{"an origin is listed while an active client lists it", originsListed},
 	{"deletion takes everything of the client and nothing of others", deletionCascades},
@@ -324,20 +325,21 @@ func listPages(c *contract) {
 	})
 	c.succeeds(errors.Join(errs...))
 	for _, size := range []int{1, 7, 999, 1000, 1001} {
-		c.same(len(listAll(c, size)), clients)
+		c.same(len(listAll(c, anyInstallation, size)), clients)
 	}
-	_, err := c.store.ListClients(c.ctx, "", 0)
+	_, err := c.store.ListClients(c.ctx, anyInstallation, "", 0)
 	if err == nil {
 		c.Error("a page of 0 clients was listed")
 	}
 }
 
-func listAll(c *contract, size int) []string {
+// listAll lists the installations' clients page by page.
+func listAll(c *contract, of registration.Installations, size int) []string {
 	c.Helper()
 	var ids []string
 	after := ""
 	for {
-		page, err := c.store.ListClients(c.ctx, after, size)
+		page, err := c.store.ListClients(c.ctx, of, after, size)
 		c.succeeds(err)
 		if len(page) == 0 {
 			break
@@ -354,6 +356,25 @@ func listAll(c *contract, size int) []string {
 		c.Fatal("the listing is out of order or repeats a client")
 	}
 	return ids
+}
+
+var anyInstallation = registration.Installations{Any: true}
+
+func listInstallations(c *contract) {
+	c.succeeds(c.store.DeleteClient(c.ctx, c.client, owner, c.now))
+	for i, installation := range []string{"east", "west", "east", "north", "west"} {
+		write := c.write(fmt.Sprintf("client-%d", i), 1)
+		write.Owner.Installation = installation
+		_, _, err := c.store.PutClient(c.ctx, write)
+		c.succeeds(err)
+	}
+	for _, size := range []int{1, 2, 5} {
+		c.same(listAll(c, registration.Installations{Named: []string{"west"}}, size), []string{"client-1", "client-4"})
+		c.same(listAll(c, registration.Installations{Named: []string{"west", "north", "south"}}, size), []string{"client-1", "client-3", "client-4"})
+		c.same(len(listAll(c, registration.Installations{Any: true, Named: []string{"west"}}, size)), 5)
+		c.same(len(listAll(c, registration.Installations{Named: []string{`wes_`, `"west"`, "WEST"}}, size)), 0)
+		c.same(len(listAll(c, registration.Installations{}, size)), 0)
+	}
 }
 
 func withoutID(c *contract) {
