@@ -91,14 +91,18 @@ type Proxy struct {
 }
 
 // PrivateListener demands a client certificate that a CA of ClientCAFile issued
-// for one of AllowedClientSANs or AdministratorSANs. Both lists hold DNS names
-// and URIs, compared whole.
+// for one of AllowedClientSANs, BoundClientSANs or AdministratorSANs. All three hold
+// DNS names and URIs, compared whole.
 type PrivateListener struct {
 	Address      string `yaml:"address"`
 	TLS          TLS    `yaml:"tls"`
 	ClientCAFile string `yaml:"clientCAFile"`
-	// AllowedClientSANs may register clients.
+	// AllowedClientSANs may register clients, whichever installation they say that
+	// they are.
 	AllowedClientSANs []string `yaml:"allowedClientSANs"`
+	// BoundClientSANs may register clients of the installations that stand beside
+	// them, and of no other.
+	BoundClientSANs map[string][]string `yaml:"boundClientSANs"`
 	// AdministratorSANs may list and revoke grants; empty is nobody.
 	AdministratorSANs []string `yaml:"administratorSANs"`
 }

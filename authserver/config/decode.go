@@ -93,6 +93,8 @@ func expected(goType string) string {
 		return `a duration with its unit, such as "5m" or "12h"`
 	case "[]string", "[]config.CIDR", "[]jose.SignatureAlgorithm":
 		return "a list"
+	case "map[string][]string":
+		return "a mapping from names to lists"
 	case "map[string]string", "map[string]config.Scope", "map[string]config.AuthorizationDetailsType":
 		return "a mapping from names to values"
 	}

@@ -51,7 +51,6 @@ func TestTheSchemaRefusesWhatAnEditorCanSee(t *testing.T) {
 		"type without schema": {"    schemaFile: /etc/fapi-operator/authorization-details/payment_initiation.json\n", ""},
 		"nonces":              {`nonces: "off"`, "nonces: sometimes"},
 		"level":               {"level: info", "level: loud"},
-		"no SAN":              {"      - fapi-operator.fapi-system.svc\n      - spiffe://cluster.local/ns/fapi-system/sa/fapi-operator\n", "      []\n"},
 		"range":               {"10.20.0.0/16", "10.20.0.0"},
 		"proxy without name":  {"    # proxy:", "    proxy: {clientCAFile: a, sans: [], header: Client-Cert}\n    # proxy:"},
 		"proxy's header":      {"    # proxy:", "    proxy: {clientCAFile: a, sans: [b], header: X-SSL-Cert}\n    # proxy:"},
@@ -60,6 +59,39 @@ func TestTheSchemaRefusesWhatAnEditorCanSee(t *testing.T) {
 	} {
 		if schema.Validate(document(t, edited(t, test.from, test.to))) == nil {
 			t.Errorf("%s: the schema accepts it", name)
+		}
+	}
+}
+
+// Whoever may register is listed, without installations or with them, and the schema
+// sees what is wrong about it as the server does.
+func TestSomebodyMayRegister(t *testing.T) {
+	t.Parallel()
+	schema := compiledSchema(t)
+	for callers, path := range map[string]string{
+		"allowedClientSANs: [operator]":                                        "",
+		"boundClientSANs: {operator: [east]}":                                  "",
+		"allowedClientSANs: [], boundClientSANs: {operator: [east, west-1.b]}": "",
+		"allowedClientSANs: [admin], boundClientSANs: {operator: [east]}":      "",
+		"administratorSANs: [admin]":                                           "listeners.private.allowedClientSANs",
+		"allowedClientSANs: []":                                                "listeners.private.allowedClientSANs",
+		"boundClientSANs: {}":                                                  "listeners.private.allowedClientSANs",
+		"boundClientSANs: {operator: []}":                                      "listeners.private.boundClientSANs.operator",
+		"boundClientSANs: {operator: [east, '*']}":                             "listeners.private.boundClientSANs.operator[1]",
+		"boundClientSANs: {operator: [east/bank]}":                             "listeners.private.boundClientSANs.operator[0]",
+	} {
+		text := strings.Replace(required, "allowedClientSANs: [operator]", callers, 1)
+		if refused := schema.Validate(document(t, text)) != nil; refused != (path != "") {
+			t.Errorf("%s: refused by the schema: %t", callers, refused)
+		}
+		if _, err := Parse([]byte(text)); path == "" && err != nil {
+			t.Errorf("%s: %v", callers, err)
+		}
+		if path == "" {
+			continue
+		}
+		if found := problems(t, text); len(found) != 1 || found[0].Path != path {
+			t.Errorf("%s: got %v, want one problem at %s", callers, found, path)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/fapi"
 	"github.com/fapi-operator/fapi-operator/authserver/jose"
 	"github.com/fapi-operator/fapi-operator/authserver/mtls"
+	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
 // validate judges the settings in the order of the file and tells everything
@@ -91,7 +92,7 @@ func (r *report) checkListeners(l Listeners) {
 	r.checkAddress("listeners.private.address", l.Private.Address)
 	r.checkTLS("listeners.private.tls", l.Private.TLS)
 	r.required("listeners.private.clientCAFile", l.Private.ClientCAFile, "the path of the PEM file with the CA that issues the operator's certificate")
-	r.checkAllowedClientSANs(l.Private.AllowedClientSANs)
+	r.checkClientSANs(l.Private)
 	r.checkSANs("listeners.private.administratorSANs", l.Private.AdministratorSANs)
 	r.checkAddress("listeners.health.address", l.Health.Address)
 	r.checkDistinct(l)
@@ -140,17 +141,37 @@ func (r *report) checkProxy(path string, p Proxy) {
 		"write "+mtls.HeaderClientCert+" (RFC 9440) or "+mtls.HeaderForwardedClientCert+" (Envoy's)")
 }
 
-func (r *report) checkAllowedClientSANs(names []string) {
+func (r *report) checkClientSANs(l PrivateListener) {
 	const path = "listeners.private.allowedClientSANs"
-	r.unless(len(names) > 0, path, "it is empty, so nobody could register a client", "list the DNS name or URI in the operator's certificate")
-	r.checkSANs(path, names)
+	r.unless(len(l.AllowedClientSANs)+len(l.BoundClientSANs) > 0, path, "it is empty, and so is boundClientSANs, so nobody could register a client",
+		"list the DNS name or URI in the operator's certificate in one of them")
+	r.checkSANs(path, l.AllowedClientSANs)
+	for _, name := range slices.Sorted(maps.Keys(l.BoundClientSANs)) {
+		r.checkBoundSAN("listeners.private.boundClientSANs."+name, name, l)
+	}
+}
+
+func (r *report) checkBoundSAN(path, name string, l PrivateListener) {
+	r.checkSAN(path, name)
+	// DNS names are compared without case. Which of the two would be meant?
+	free := slices.ContainsFunc(l.AllowedClientSANs, func(allowed string) bool { return strings.EqualFold(allowed, name) })
+	r.unless(!free, path, "it is in allowedClientSANs too, which binds it to no installation", "take it out of allowedClientSANs")
+	installations := l.BoundClientSANs[name]
+	r.unless(len(installations) > 0, path, "it names no installation, so it could register no client", "list the installations, as the operator's --installation states them")
+	for i, installation := range installations {
+		r.unless(registration.IsOwnerPart(installation), indexed(path, i), "it is not the name of an installation", "write "+registration.OwnerPartForm)
+	}
 }
 
 func (r *report) checkSANs(path string, names []string) {
 	for i, name := range names {
-		r.unless(isDNSName(name) || isURI(name), indexed(path, i), "it is neither a DNS name nor a URI (wildcards are not known)",
-			"write a DNS name, or a URI such as spiffe://cluster.local/ns/fapi-system/sa/fapi-operator")
+		r.checkSAN(indexed(path, i), name)
 	}
+}
+
+func (r *report) checkSAN(path, name string) {
+	r.unless(isDNSName(name) || isURI(name), path, "it is neither a DNS name nor a URI (wildcards are not known)",
+		"write a DNS name, or a URI such as spiffe://cluster.local/ns/fapi-system/sa/fapi-operator")
 }
 
 func (r *report) checkStore(s Store) {

@@ -12,6 +12,7 @@ import (
 
 const (
 	operatorURI      = "spiffe://cluster.local/ns/fapi-system/sa/fapi-operator"
+	retailURI        = "spiffe://retail.example/ns/fapi-system/sa/fapi-operator"
 	administratorURI = "spiffe://cluster.local/ns/fapi-system/sa/fapi-administrator"
 )
 
@@ -31,6 +32,7 @@ func newPrivate(t *testing.T) private {
 		TLS:               filesOf(t, p.authority.Server(t)),
 		ClientCAFile:      p.caFile,
 		AllowedClientSANs: []string{"Operator.fapi-system.svc", operatorURI},
+		BoundClientSANs:   map[string][]string{retailURI: {"retail"}},
 		AdministratorSANs: []string{administratorURI},
 	}, p.clock.now, discard())
 	if err != nil {
@@ -54,6 +56,7 @@ func TestOnlyListedCallersReachThePrivateListener(t *testing.T) {
 	}{
 		"listed DNS name":          {p.authority.Issue(t, testca.Leaf{DNS: []string{"operator.fapi-system.svc"}}), "HTTP/2.0 operator.fapi-system.svc"},
 		"listed URI":               {p.authority.Issue(t, testca.Leaf{URIs: []string{operatorURI}}), "HTTP/2.0 " + operatorURI},
+		"bound to installations":   {p.authority.Issue(t, testca.Leaf{URIs: []string{retailURI}}), "HTTP/2.0 " + retailURI},
 		"listed administrator":     {p.authority.Issue(t, testca.Leaf{URIs: []string{administratorURI}}), "HTTP/2.0 " + administratorURI},
 		"name that is not listed":  {p.authority.Issue(t, testca.Leaf{DNS: []string{"tenant.svc"}}), ""},
 		"listed name as a suffix":  {p.authority.Issue(t, testca.Leaf{DNS: []string{"x.operator.fapi-system.svc"}}), ""},

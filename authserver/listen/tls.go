@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -46,9 +47,9 @@ func MTLS(listener config.MTLSListener, now func() time.Time, log *slog.Logger) 
 }
 
 // Private is the TLS of the private listener: a certificate that a CA of
-// ClientCAFile issued for one of AllowedClientSANs or AdministratorSANs, checked
-// at every handshake, resumed ones included. Which of the two lists a request
-// needs is decided by who serves it.
+// ClientCAFile issued for one of AllowedClientSANs, BoundClientSANs or
+// AdministratorSANs, checked at every handshake, resumed ones included. Which of
+// them a request needs is decided by who serves it.
 func Private(listener config.PrivateListener, now func() time.Time, log *slog.Logger) (*tls.Config, error) {
 	settings, err := serverTLS("private", listener.TLS, now, log)
 	if err != nil {
@@ -59,7 +60,7 @@ func Private(listener config.PrivateListener, now func() time.Time, log *slog.Lo
 		return nil, fmt.Errorf("private listener: %w", err)
 	}
 	settings.ClientAuth = tls.RequireAndVerifyClientCert
-	settings.VerifyConnection = clientGate{slices.Concat(listener.AllowedClientSANs, listener.AdministratorSANs)}.verify
+	settings.VerifyConnection = clientGate{slices.Concat(listener.AllowedClientSANs, slices.Collect(maps.Keys(listener.BoundClientSANs)), listener.AdministratorSANs)}.verify
 	settings.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		current := settings.Clone()
 		current.ClientCAs = authorities.current()
@@ -111,7 +112,7 @@ func (g clientGate) verify(state tls.ConnectionState) error {
 		return errors.New("the caller shows no certificate of listeners.private.clientCAFile")
 	}
 	if caller := state.PeerCertificates[0]; !g.allowed.In(caller) {
-		return fmt.Errorf("the caller's certificate carries none of listeners.private.allowedClientSANs and administratorSANs: %s", strings.Join(names(caller), ", "))
+		return fmt.Errorf("the caller's certificate carries none of listeners.private.allowedClientSANs, boundClientSANs and administratorSANs: %s", strings.Join(names(caller), ", "))
 	}
 	return nil
 }

@@ -59,6 +59,10 @@ func refused(response *http.Response, refusal registration.Refusal, clientID str
 		return registration.ErrNotFound
 	case status == http.StatusConflict && refusal.Code == registration.OwnedByAnother && refusal.Owner != nil:
 		return &registration.OwnedByAnotherError{Owner: *refusal.Owner}
+	case status == http.StatusForbidden && refusal.Code == registration.InstallationNotAllowed:
+		return registration.ErrInstallationNotAllowed
+	case status == http.StatusForbidden && refusal.Code == registration.OwnedByOtherInstallation:
+		return registration.ErrOwnedByOtherInstallation
 	case status == http.StatusPreconditionFailed && refusal.Code == registration.PreconditionFailed:
 		return registration.ErrPreconditionFailed
 	case status == http.StatusUnprocessableEntity && isRejection(refusal.Code) && len(refusal.Violations) > 0:

@@ -66,13 +66,16 @@ func New(config Config) (*Registrar, error) {
 // Register creates the client, or replaces what it finds if that has the same
 // owner. Registering the same again changes nothing. It fails with
 // *registration.RejectedError, *registration.OwnedByAnotherError,
+// registration.ErrOwnedByOtherInstallation, registration.ErrInstallationNotAllowed,
 // registration.ErrPreconditionFailed when somebody else wrote at the same time,
 // or an error that may pass.
 func (g *Registrar) Register(ctx context.Context, clientID string, request registration.Request) (registration.Record, error) {
 	found, err := g.Client(ctx, clientID)
 	condition := http.Header{}
 	switch {
-	case errors.Is(err, registration.ErrNotFound):
+	case errors.Is(err, registration.ErrNotFound), errors.Is(err, registration.ErrOwnedByOtherInstallation):
+		// In the latter case the server tells of a write, which names the caller's
+		// installation, whether that is the one that it may not act for.
 		condition.Set("If-None-Match", "*")
 	case err != nil:
 		return registration.Record{}, err
@@ -128,8 +131,8 @@ func (g *Registrar) List(ctx context.Context, cursor string, limit int) (registr
 
 // Delete removes the client on behalf of its owner. It fails with
 // registration.ErrNotFound when the server proves that it keeps none, and with
-// *registration.OwnedByAnotherError; otherwise nothing is known and the call is
-// to be repeated.
+// *registration.OwnedByAnotherError or registration.ErrOwnedByOtherInstallation;
+// otherwise nothing is known and the call is to be repeated.
 func (g *Registrar) Delete(ctx context.Context, clientID string, owner registration.Owner) error {
 	query := url.Values{"installation": {owner.Installation}, "namespace": {owner.Namespace}, "name": {owner.Name}}
 	err := g.do(ctx, call{method: http.MethodDelete, path: clientPath(clientID) + "?" + query.Encode(), clientID: clientID}, nil)

@@ -24,7 +24,15 @@ import (
 	"github.com/fapi-operator/fapi-operator/authserver/store/sqlite"
 )
 
-const operator = "operator.fapi-system.svc"
+// operator is not bound to an installation; retailOperator is.
+const (
+	operator       = "operator.fapi-system.svc"
+	retailOperator = "operator.retail.example"
+)
+
+var listener = config.PrivateListener{AllowedClientSANs: []string{operator}, BoundClientSANs: map[string][]string{retailOperator: {"retail"}}}
+
+func operators() listen.Operators { return listen.OperatorsOf(listener) }
 
 var (
 	owner   = registration.Owner{Installation: "prod", Namespace: "team-a", Name: "payments"}
@@ -60,18 +68,19 @@ func serveWith(t *testing.T, authority *testca.Authority, certificate testca.Pai
 	settings, err := listen.Private(config.PrivateListener{
 		TLS:               config.TLS{CertificateFile: serverCertificate, KeyFile: serverKey},
 		ClientCAFile:      caFile,
-		AllowedClientSANs: []string{operator},
+		AllowedClientSANs: listener.AllowedClientSANs,
+		BoundClientSANs:   listener.BoundClientSANs,
 	}, time.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := listen.Open("127.0.0.1:0", settings)
+	opened, err := listen.Open("127.0.0.1:0", settings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := listen.HTTPServer(handler, slog.New(slog.DiscardHandler))
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	go func() { ended <- server.Serve(opened) }()
 	t.Cleanup(func() {
 		_ = server.Close()
 		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
@@ -80,11 +89,18 @@ func serveWith(t *testing.T, authority *testca.Authority, certificate testca.Pai
 	})
 	certificateFile, keyFile := authority.Issue(t, testca.Leaf{DNS: []string{operator}}).Write(t, directory)
 	return installation{authority, Config{
-		BaseURL:         "https://" + listener.Addr().String(),
+		BaseURL:         "https://" + opened.Addr().String(),
 		CertificateFile: certificateFile,
 		KeyFile:         keyFile,
 		CAFile:          caFile,
-	}, directory, listener.Addr().String()}
+	}, directory, opened.Addr().String()}
+}
+
+// as is the installation to which another caller comes.
+func (i installation) as(t *testing.T, caller string) installation {
+	t.Helper()
+	i.config.CertificateFile, i.config.KeyFile = i.authority.Issue(t, testca.Leaf{DNS: []string{caller}}).Write(t, t.TempDir())
+	return i
 }
 
 func (i installation) registrar(t *testing.T) *Registrar {
@@ -108,11 +124,11 @@ func realServer(t *testing.T) (*register.Handler, *sqlite.Store) {
 	return &register.Handler{
 		Count:   func(*http.Request, error) {},
 		Store:   kept,
-		Callers: listen.Names{operator}.In,
-		Limits:  fapi.Limits{TrustBundles: []string{"partners"}},
-		Issuer:  "https://auth.bank.example",
-		Now:     time.Now,
-		Log:     slog.New(slog.DiscardHandler),
+		Callers: operators().In, Installations: operators().Installations,
+		Limits: fapi.Limits{TrustBundles: []string{"partners"}},
+		Issuer: "https://auth.bank.example",
+		Now:    time.Now,
+		Log:    slog.New(slog.DiscardHandler),
 	}, kept
 }
 
@@ -196,6 +212,51 @@ func TestAClientOfAnotherOwnerIsNotTouched(t *testing.T) {
 		if owned, ok := errors.AsType[*registration.OwnedByAnotherError](err); !ok || owned.Owner != owner {
 			t.Errorf("%s: %v, want the owner %s", name, err, owner)
 		}
+	}
+}
+
+// Two operators share a server over mutual TLS, and one of them is bound to its
+// installation: each error tells what is to be done.
+func TestABoundOperatorKeepsToItsInstallation(t *testing.T) {
+	t.Parallel()
+	handler, kept := realServer(t)
+	shared := serve(t, handler)
+	free, bound := shared.registrar(t), shared.as(t, retailOperator).registrar(t)
+	retail := registration.Owner{Installation: "retail", Namespace: "team-a", Name: "payments"}
+	adopting := request(retail, 1, "payments")
+	adopting.PreviousOwner = &owner
+
+	if _, err := free.Register(t.Context(), clientID, request(owner, 1, "payments")); err != nil {
+		t.Fatal(err)
+	}
+	_, read := bound.Client(t.Context(), clientID)
+	_, registered := bound.Register(t.Context(), clientID, request(retail, 1, "payments"))
+	for name, err := range map[string]error{"read": read, "register": registered, "delete": bound.Delete(t.Context(), clientID, retail)} {
+		if !errors.Is(err, registration.ErrOwnedByOtherInstallation) {
+			t.Errorf("%s another's client: %v, want ErrOwnedByOtherInstallation", name, err)
+		}
+	}
+	_, posing := bound.Register(t.Context(), clientID, request(owner, 2, "accounts"))
+	_, adopted := bound.Register(t.Context(), clientID, adopting)
+	for name, err := range map[string]error{"register in another's name": posing, "adopt": adopted, "delete in another's name": bound.Delete(t.Context(), clientID, owner)} {
+		if !errors.Is(err, registration.ErrInstallationNotAllowed) {
+			t.Errorf("%s: %v, want ErrInstallationNotAllowed", name, err)
+		}
+	}
+	if page, err := bound.List(t.Context(), "", 5); err != nil || len(page.Clients) != 0 {
+		t.Errorf("listed: %+v, %v", page, err)
+	}
+	if found, err := kept.Client(t.Context(), clientID); err != nil || found.Owner != owner || found.Generation != 1 {
+		t.Errorf("the other's client is %+v, %v", found, err)
+	}
+	if _, err := bound.Register(t.Context(), "team-a.own", request(retail, 1, "payments")); err != nil {
+		t.Errorf("its own client: %v", err)
+	}
+	if page, err := bound.List(t.Context(), "", 5); err != nil || len(page.Clients) != 1 || page.Clients[0].Owner != retail {
+		t.Errorf("listed: %+v, %v", page, err)
+	}
+	if err := bound.Delete(t.Context(), "team-a.own", retail); err != nil {
+		t.Errorf("its own client: %v", err)
 	}
 }
 

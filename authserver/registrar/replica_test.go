@@ -14,7 +14,6 @@ import (
 
 	"github.com/fapi-operator/fapi-operator/authserver/endpoint/replica"
 	"github.com/fapi-operator/fapi-operator/authserver/keys"
-	"github.com/fapi-operator/fapi-operator/authserver/listen"
 	"github.com/fapi-operator/fapi-operator/authserver/listen/testca"
 	"github.com/fapi-operator/fapi-operator/authserver/store"
 	"github.com/fapi-operator/fapi-operator/authserver/store/sqlite"
@@ -34,7 +33,7 @@ func realReplica(t *testing.T, host string, revision int64) http.Handler {
 	return &replica.Handler{
 		Issuer: "https://auth.bank.example", MTLSBaseURL: "https://mtls.auth.bank.example", Host: host, StartedAt: time.Now(), Version: "v1.2.3",
 		Schema: kept.Schema(), ClientRevision: func(context.Context) (int64, error) { return revision, nil }, Keys: openKeys(t, kept),
-		Callers: listen.Names{operator}.In, Log: slog.New(slog.DiscardHandler), Count: func(*http.Request, error) {},
+		Callers: operators().In, Log: slog.New(slog.DiscardHandler), Count: func(*http.Request, error) {},
 	}
 }
 

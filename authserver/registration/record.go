@@ -3,6 +3,7 @@ package registration
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 )
 
 // Owner says on whose behalf a client is registered. It holds no object's UID,
@@ -13,6 +14,15 @@ type Owner struct {
 	Namespace    string `json:"namespace"`
 	Name         string `json:"name"`
 }
+
+// OwnerPartForm is what IsOwnerPart takes, in words.
+const OwnerPartForm = "letters, digits, '-', '.', '_' and ':', at most 253"
+
+// ownerPart fits Kubernetes names and UIDs, and keeps installation/namespace/name unambiguous.
+var ownerPart = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9._:]{0,251}[A-Za-z0-9])?$`)
+
+// IsOwnerPart tells whether the text can be an owner's installation, namespace or name.
+func IsOwnerPart(text string) bool { return ownerPart.MatchString(text) }
 
 // String names the owner for messages: installation/namespace/name.
 func (o Owner) String() string { return o.Installation + "/" + o.Namespace + "/" + o.Name }

@@ -14,6 +14,12 @@ var (
 	ErrNotFound = errors.New("the authorization server keeps no such client")
 	// ErrPreconditionFailed: somebody else changed the client in the meantime.
 	ErrPreconditionFailed = errors.New("the client has changed since it was read")
+	// ErrInstallationNotAllowed: the server lets the caller act for other
+	// installations than the one that the request names.
+	ErrInstallationNotAllowed = errors.New("the authorization server does not let the caller act for the installation")
+	// ErrOwnedByOtherInstallation: the client belongs to an installation that the
+	// caller may not act for, and which it is not told.
+	ErrOwnedByOtherInstallation = errors.New("the client belongs to an installation that the caller may not act for")
 )
 
 // OwnedByAnotherError says whose the client is.
@@ -40,12 +46,16 @@ type Refusal struct {
 
 // Error codes that only the private listener answers.
 const (
-	CallerNotListed      oauth.ErrorCode = "caller_not_listed"
-	ClientNotFound       oauth.ErrorCode = "client_not_found"
-	OwnedByAnother       oauth.ErrorCode = "owned_by_another"
-	PreconditionFailed   oauth.ErrorCode = "precondition_failed"
-	UnknownEndpoint      oauth.ErrorCode = "unknown_endpoint"
-	MethodNotAllowed     oauth.ErrorCode = "method_not_allowed"
-	DocumentTooLarge     oauth.ErrorCode = "document_too_large"
-	UnsupportedMediaType oauth.ErrorCode = "unsupported_media_type"
+	CallerNotListed oauth.ErrorCode = "caller_not_listed"
+	// InstallationNotAllowed: the request names an installation that its caller may not act for.
+	InstallationNotAllowed oauth.ErrorCode = "installation_not_allowed"
+	// OwnedByOtherInstallation: the client belongs to an installation that the caller may not act for.
+	OwnedByOtherInstallation oauth.ErrorCode = "owned_by_other_installation"
+	ClientNotFound           oauth.ErrorCode = "client_not_found"
+	OwnedByAnother           oauth.ErrorCode = "owned_by_another"
+	PreconditionFailed       oauth.ErrorCode = "precondition_failed"
+	UnknownEndpoint          oauth.ErrorCode = "unknown_endpoint"
+	MethodNotAllowed         oauth.ErrorCode = "method_not_allowed"
+	DocumentTooLarge         oauth.ErrorCode = "document_too_large"
+	UnsupportedMediaType     oauth.ErrorCode = "unsupported_media_type"
 )

@@ -73,13 +73,15 @@ func (p *parts) replica() http.Handler {
 		MetadataURL: p.config.Issuer + discovery.PathMetadata, Endpoints: discovery.Endpoints(p.config.Issuer, p.config.MTLSBaseURL),
 		Host: p.host, StartedAt: p.startedAt, Version: version.Number(),
 		Schema: p.store.Schema(), ClientRevision: p.clients.Revision, Keys: p.keys,
-		Callers: listen.Names(p.config.Listeners.Private.AllowedClientSANs).In, Log: p.log, Count: p.responder.CountRefusal,
+		Callers: p.operators().In, Log: p.log, Count: p.responder.CountRefusal,
 	}
 }
 
+func (p *parts) operators() listen.Operators { return listen.OperatorsOf(p.config.Listeners.Private) }
+
 func (p *parts) register() http.Handler {
 	return &register.Handler{
-		Store: p.store, Callers: listen.Names(p.config.Listeners.Private.AllowedClientSANs).In,
+		Store: p.store, Callers: p.operators().In, Installations: p.operators().Installations,
 		Limits: p.config.Limits(), Issuer: p.config.Issuer, Now: p.now, Log: p.log, Count: p.responder.CountRefusal,
 	}
 }

@@ -11,8 +11,11 @@ import (
 
 // Names in the certificates of callers of the private listener.
 const (
-	// OperatorSAN may register clients.
+	// OperatorSAN may register clients of any installation, EastSAN and WestSAN those
+	// of the installations east and west alone.
 	OperatorSAN = "urn:example:operator"
+	EastSAN     = "urn:example:operator:east"
+	WestSAN     = "urn:example:operator:west"
 	// AdministratorSAN may list and revoke grants.
 	AdministratorSAN = "urn:example:administrator"
 )

@@ -183,7 +183,7 @@ func (s *Server) configure(t testing.TB, name string) {
 	s.MTLSBaseURL = fmt.Sprintf("https://localhost:%d", s.settings.Reached.MTLS)
 	s.HealthURL = fmt.Sprintf("http://127.0.0.1:%d", s.settings.Listeners.Health)
 	s.PrivateAddress = fmt.Sprintf("localhost:%d", s.settings.Listeners.Private)
-	s.connectRegistrar(t)
+	s.Registrar = s.RegistrarOf(t, OperatorSAN)
 	loaded, err := config.Load(s.ConfigFile)
 	if err != nil {
 		t.Fatal(err)
@@ -300,6 +300,7 @@ listeners:
     tls: {certificateFile: {{.Directory}}/tls.crt, keyFile: {{.Directory}}/tls.key}
     clientCAFile: {{.Directory}}/ca.crt
     allowedClientSANs: ["` + OperatorSAN + `"]
+    boundClientSANs: {"` + EastSAN + `": [east], "` + WestSAN + `": [west]}
     administratorSANs: ["` + AdministratorSAN + `"]
   health:
     address: 127.0.0.1:{{.Listeners.Health}}
@@ -346,9 +347,10 @@ func (s *Server) writeFiles(t testing.TB) {
 	testca.WriteFile(t, directory, "payment_initiation.json", []byte(paymentInitiationSchema))
 }
 
-func (s *Server) connectRegistrar(t testing.TB) {
+// RegistrarOf calls the private listener with a certificate of the name.
+func (s *Server) RegistrarOf(t testing.TB, name string) *registrar.Registrar {
 	t.Helper()
-	certificateFile, keyFile := s.Authority.Issue(t, testca.Leaf{URIs: []string{OperatorSAN}}).Write(t, t.TempDir())
+	certificateFile, keyFile := s.Authority.Issue(t, testca.Leaf{URIs: []string{name}}).Write(t, t.TempDir())
 	client, err := registrar.New(registrar.Config{
 		BaseURL: "https://" + s.PrivateAddress, CAFile: filepath.Join(s.settings.Directory, "ca.crt"),
 		CertificateFile: certificateFile, KeyFile: keyFile,
@@ -356,7 +358,7 @@ func (s *Server) connectRegistrar(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Registrar = client
+	return client
 }
 
 // aliceClaims are every claim that a person may have.

@@ -54,14 +54,15 @@ func startServer(t *testing.T, limits fapi.Limits) *server {
 		}
 	})
 	audit := &fapitest.Log{}
+	operators := listen.OperatorsOf(config.PrivateListener{AllowedClientSANs: []string{operatorSAN}})
 	s := &server{store: opened, address: "127.0.0.1:0", audit: audit, faults: &faults{next: &register.Handler{
 		Count:   func(*http.Request, error) {},
 		Store:   opened,
-		Callers: listen.Names{operatorSAN}.In,
-		Limits:  limits,
-		Issuer:  issuer,
-		Now:     time.Now,
-		Log:     slog.New(slog.NewJSONHandler(audit, nil)),
+		Callers: operators.In, Installations: operators.Installations,
+		Limits: limits,
+		Issuer: issuer,
+		Now:    time.Now,
+		Log:    slog.New(slog.NewJSONHandler(audit, nil)),
 	}}}
 	s.issueCertificates(t)
 	s.start(t)

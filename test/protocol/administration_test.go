@@ -152,7 +152,8 @@ func TestNobodyDoesAnothersWorkAtThePrivateListener(t *testing.T) {
 	server := fapitest.StartServer(t)
 	operator, administrator := server.PrivateCaller(t, fapitest.OperatorSAN), server.PrivateCaller(t, fapitest.AdministratorSAN)
 	got := map[string]int{}
-	for name, caller := range map[string]*http.Client{"operator": operator, "administrator": administrator} {
+	bound := server.PrivateCaller(t, fapitest.EastSAN)
+	for name, caller := range map[string]*http.Client{"operator": operator, "bound operator": bound, "administrator": administrator} {
 		for _, target := range []string{"/clients", "/administration/grants"} {
 			status, _, err := server.Private(t, caller, http.MethodGet, target)
 			if err != nil {
@@ -163,6 +164,7 @@ func TestNobodyDoesAnothersWorkAtThePrivateListener(t *testing.T) {
 	}
 	want := map[string]int{
 		"operator /clients": 200, "operator /administration/grants": 403,
+		"bound operator /clients": 200, "bound operator /administration/grants": 403,
 		"administrator /clients": 403, "administrator /administration/grants": 200,
 	}
 	if difference := cmp.Diff(want, got); difference != "" {

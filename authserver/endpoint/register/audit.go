@@ -47,7 +47,8 @@ func (h *Handler) auditFailure(r *http.Request, err error) {
 	case !ok:
 		h.Log.ErrorContext(r.Context(), "registration request failed", "method", r.Method, "caller", endpoint.CallerNames(r), correlation(r), "cause", err)
 	case refusal.Status == http.StatusForbidden:
-		h.Log.InfoContext(r.Context(), "caller refused", "caller", endpoint.CallerNames(r), correlation(r), "method", r.Method, "client_id", r.PathValue("client_id"))
+		h.Log.InfoContext(r.Context(), "caller refused", "caller", endpoint.CallerNames(r), correlation(r), "method", r.Method, "client_id", r.PathValue("client_id"),
+			"error", refusal.Body.Code, "description", refusal.Body.Description)
 	case r.Method == http.MethodPut, r.Method == http.MethodDelete:
 		h.auditRefusal(r, refusal)
 	}

@@ -15,12 +15,15 @@ func (h *Handler) delete(r *http.Request) (endpoint.Reply, error) {
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
+	if err := h.mayActFor(r, owner); err != nil {
+		return endpoint.Reply{}, err
+	}
 	before, err := h.Store.Client(r.Context(), clientID)
 	if err != nil {
-		return endpoint.Reply{}, refused(err, clientID)
+		return endpoint.Reply{}, h.refused(r, err)
 	}
 	if err := h.Store.DeleteClient(r.Context(), clientID, owner, h.Now()); err != nil {
-		return endpoint.Reply{}, refused(err, clientID)
+		return endpoint.Reply{}, h.refused(r, err)
 	}
 	h.auditDeletion(r, before)
 	return endpoint.Reply{Status: http.StatusNoContent}, nil

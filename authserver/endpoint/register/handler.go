@@ -3,6 +3,7 @@
 package register
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -19,6 +20,9 @@ type Handler struct {
 	Store store.Clients
 	// Callers may register clients.
 	Callers endpoint.Callers
+	// Installations are those that the owner of a certificate, one of Callers, may
+	// act for.
+	Installations func(caller *x509.Certificate) registration.Installations
 	// Limits are what the installation allows on top of the rule book.
 	Limits fapi.Limits
 	// Issuer is the server's issuer identifier, told with every record.

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +25,8 @@ import (
 const (
 	issuer   = "https://auth.bank.example"
 	operator = "spiffe://cluster.local/ns/fapi-system/sa/fapi-operator"
+	// retailOperator may register clients of installations retail and outlet alone.
+	retailOperator = "spiffe://retail.example/ns/fapi-system/sa/fapi-operator"
 	// administrator passes the listener, and may not register.
 	administrator = "spiffe://cluster.local/ns/fapi-system/sa/fapi-administrator"
 )
@@ -52,7 +53,13 @@ func newAPI(t *testing.T) api {
 		Count: func(*http.Request, error) {},
 		Store: store,
 		Callers: func(caller *x509.Certificate) bool {
-			return slices.ContainsFunc(caller.URIs, func(name *url.URL) bool { return name.String() == operator })
+			return caller.URIs[0].String() == operator || caller.URIs[0].String() == retailOperator
+		},
+		Installations: func(caller *x509.Certificate) registration.Installations {
+			if caller.URIs[0].String() == operator {
+				return registration.Installations{Any: true}
+			}
+			return registration.Installations{Named: []string{"retail", "outlet"}}
 		},
 		Limits: fapi.Limits{TrustBundles: []string{vectors.TrustBundle}, Scopes: vectors.Scopes(), Resources: vectors.Resources(), AuthorizationDetailsTypes: vectors.AuthorizationDetailsTypes()},
 		Issuer: issuer,
@@ -81,6 +88,12 @@ func (a api) sendAs(caller, method, target, body string, header http.Header) *ht
 	response := httptest.NewRecorder()
 	a.handler.ServeHTTP(response, request)
 	return response
+}
+
+// sendAsRetail makes one request as the operator that is bound to its installations.
+func (a api) sendAsRetail(method, target, body string) *httptest.ResponseRecorder {
+	a.t.Helper()
+	return a.sendAs(retailOperator, method, target, body, nil)
 }
 
 // put registers payments, or fails the test.

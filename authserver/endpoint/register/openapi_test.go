@@ -34,6 +34,8 @@ func TestTheDocumentIsServed(t *testing.T) {
 	see(listClients, api.sendAs(administrator, http.MethodGet, "/clients", "", nil))
 	see(getClient, api.send(http.MethodGet, payments, "", nil))
 	see(putClient, api.send(http.MethodPut, payments, good, nil))
+	see(putClient, api.sendAsRetail(http.MethodPut, payments, good))
+	see(getClient, api.sendAsRetail(http.MethodGet, payments, ""))
 	see(putClient, api.send(http.MethodPut, payments, good, nil))
 	see(putClient, api.send(http.MethodPut, payments, "", nil))
 	see(putClient, api.send(http.MethodPut, payments, body(t, another, 1, machine()), nil))

@@ -5,7 +5,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -22,6 +21,9 @@ func (h *Handler) put(r *http.Request) (endpoint.Reply, error) {
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
+	if err := h.mayActFor(r, write.Owner, write.PreviousOwner); err != nil {
+		return endpoint.Reply{}, err
+	}
 	if err := h.admit(write.Metadata); err != nil {
 		return endpoint.Reply{}, err
 	}
@@ -32,7 +34,7 @@ func (h *Handler) put(r *http.Request) (endpoint.Reply, error) {
 	write.Now = h.Now()
 	after, created, err := h.Store.PutClient(r.Context(), write)
 	if err != nil {
-		return endpoint.Reply{}, refused(err, write.Metadata.ClientID)
+		return endpoint.Reply{}, h.refused(r, err)
 	}
 	h.auditWrite(r, before, after)
 	status := http.StatusOK
@@ -107,15 +109,12 @@ func checkRequest(clientID string, request *registration.Request) error {
 	return nil
 }
 
-// ownerPart fits Kubernetes names and UIDs, and keeps installation/namespace/name unambiguous.
-var ownerPart = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9._:]{0,251}[A-Za-z0-9])?$`)
-
 func checkOwner(owner registration.Owner) error {
 	for _, part := range []struct{ name, value string }{
 		{"installation", owner.Installation}, {"namespace", owner.Namespace}, {"name", owner.Name},
 	} {
-		if !ownerPart.MatchString(part.value) {
-			return endpoint.Malformed("the owner's %s is missing or malformed; write letters, digits, '-', '.', '_' and ':', at most 253", part.name)
+		if !registration.IsOwnerPart(part.value) {
+			return endpoint.Malformed("the owner's %s is missing or malformed; write %s", part.name, registration.OwnerPartForm)
 		}
 	}
 	return nil

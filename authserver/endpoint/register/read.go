@@ -11,7 +11,10 @@ func (h *Handler) get(r *http.Request) (endpoint.Reply, error) {
 	clientID := r.PathValue("client_id")
 	stored, err := h.Store.Client(r.Context(), clientID)
 	if err != nil {
-		return endpoint.Reply{}, refused(err, clientID)
+		return endpoint.Reply{}, h.refused(r, err)
+	}
+	if !h.installations(r).Include(stored.Owner.Installation) {
+		return endpoint.Reply{}, ofOtherInstallation()
 	}
 	return endpoint.Reply{Status: http.StatusOK, Revision: stored.Revision, Body: h.record(stored)}, nil
 }
@@ -30,7 +33,7 @@ func (h *Handler) list(r *http.Request) (endpoint.Reply, error) {
 		return endpoint.Reply{}, err
 	}
 	// One more than the page holds tells whether there is another page.
-	stored, err := h.Store.ListClients(r.Context(), registration.Installations{Any: true}, after, size+1)
+	stored, err := h.Store.ListClients(r.Context(), h.installations(r), after, size+1)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}

@@ -15,8 +15,11 @@ func unknownEndpoint(*http.Request) (endpoint.Reply, error) {
 
 // refused turns a store's verdict into the answer about the client. Anything
 // else is unforeseen and stays as it is.
-func refused(err error, clientID string) error {
+func (h *Handler) refused(r *http.Request, err error) error {
 	if owned, ok := errors.AsType[*store.OwnedByAnotherError](err); ok {
+		if !h.installations(r).Include(owned.Owner.Installation) {
+			return ofOtherInstallation()
+		}
 		conflict := endpoint.Refuse(http.StatusConflict, registration.OwnedByAnother, "the client belongs to %s", owned.Owner)
 		conflict.Body.Owner = &owned.Owner
 		return conflict
@@ -24,7 +27,7 @@ func refused(err error, clientID string) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		absent := endpoint.Refuse(http.StatusNotFound, registration.ClientNotFound, "there is no such client")
-		absent.Body.ClientID = clientID
+		absent.Body.ClientID = r.PathValue("client_id")
 		return absent
 	case errors.Is(err, store.ErrPreconditionFailed):
 		return endpoint.Refuse(http.StatusPreconditionFailed, registration.PreconditionFailed, "the client is not in the state that If-Match or If-None-Match names; read it again")
@@ -43,7 +46,7 @@ func (h *Handler) serve(do endpoint.Action) http.Handler {
 }
 
 func (h *Handler) act(r *http.Request, do endpoint.Action) (endpoint.Reply, error) {
-	if err := h.Callers.Admit(r, "listeners.private.allowedClientSANs"); err != nil {
+	if err := h.Callers.Admit(r, "listeners.private.allowedClientSANs and boundClientSANs"); err != nil {
 		return endpoint.Reply{}, err
 	}
 	return do(r)

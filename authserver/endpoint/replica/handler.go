@@ -51,7 +51,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) act(r *http.Request) (endpoint.Reply, error) {
-	if err := h.Callers.Admit(r, "listeners.private.allowedClientSANs"); err != nil {
+	if err := h.Callers.Admit(r, "listeners.private.allowedClientSANs and boundClientSANs"); err != nil {
 		return endpoint.Reply{}, err
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
