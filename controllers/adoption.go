@@ -29,6 +29,16 @@ func (r *Reconciler) adopt(ctx context.Context, p *passage, metadata registratio
 	return record, err
 }
 
+// ofOtherInstallation is all that the server tells of a client whose installation this
+// operator may not act for.
+const ofOtherInstallation = "The client identifier is registered for an installation that the authorization server does not let this operator act for, and is left untouched; " +
+	"choose another clientID, or have that installation added for this operator in the server's listeners.private.boundClientSANs, to take the client over."
+
+// installationNotAllowed says which installation it is that the server refuses.
+func (p *passage) installationNotAllowed() string {
+	return fmt.Sprintf("The authorization server does not let this operator act for its installation %s; whoever runs the server adds it for this operator in listeners.private.boundClientSANs. It is tried again.", p.owner.Installation)
+}
+
 // notOurs says whose the client is, and what there is to do about it.
 func (p *passage) notOurs(owner registration.Owner) string {
 	whose := fmt.Sprintf("The client identifier is registered for %s (installation/namespace/name) and is left untouched; ", owner)

@@ -187,7 +187,7 @@ func (r *Reconciler) recall(ctx context.Context, p *passage, c *clientCertificat
 	record, err := r.Registrar.Client(ctx, p.clientID)
 	countCall("read", err)
 	switch {
-	case errors.Is(err, registration.ErrNotFound):
+	case errors.Is(err, registration.ErrNotFound), errors.Is(err, registration.ErrOwnedByOtherInstallation):
 		return verdict{}
 	case err != nil:
 		v := fails(v1alpha1.ReasonServerUnavailable, "The authorization server did not tell by which certificates it knows the client; it is asked again: "+lasting(err))

@@ -79,7 +79,7 @@ func outcome(err error) string {
 		return "not_found"
 	case errors.As(err, &rejected):
 		return "rejected"
-	case errors.As(err, &owned):
+	case errors.As(err, &owned), errors.Is(err, registration.ErrOwnedByOtherInstallation):
 		return "owned_by_another"
 	}
 	return "unavailable"

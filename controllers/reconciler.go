@@ -32,7 +32,8 @@ const Finalizer = "fapi-operator.io/registration"
 const AbandonAnnotation = "fapi-operator.io/abandon"
 
 // Registrar registers clients at the authorization server. Every error but
-// *registration.RejectedError, *registration.OwnedByAnotherError and
+// *registration.RejectedError, *registration.OwnedByAnotherError,
+// registration.ErrOwnedByOtherInstallation, registration.ErrInstallationNotAllowed and
 // registration.ErrNotFound leaves open what the server did.
 type Registrar interface {
 	// Register creates or replaces the client.

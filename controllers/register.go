@@ -61,7 +61,7 @@ func (r *Reconciler) read(ctx context.Context, p *passage, wanted string) (regis
 	record, err := r.Registrar.Client(ctx, p.clientID)
 	countCall("read", err)
 	switch {
-	case errors.Is(err, registration.ErrNotFound):
+	case errors.Is(err, registration.ErrNotFound), errors.Is(err, registration.ErrOwnedByOtherInstallation):
 		return record, errDrifted
 	case err != nil:
 		return record, err
@@ -113,7 +113,9 @@ func notServed(revision int64, err error) verdict {
 	return v
 }
 
-// notRegistered: a refusal and another owner are final; everything else is tried again.
+// notRegistered: a refusal and another owner are final; everything else is tried
+// again, and so is what the server's configuration forbids, since nobody tells when that
+// changes.
 func (p *passage) notRegistered(err error) verdict {
 	var rejected *registration.RejectedError
 	var owned *registration.OwnedByAnotherError
@@ -122,6 +124,12 @@ func (p *passage) notRegistered(err error) verdict {
 		return fails(v1alpha1.ReasonRejectedByServer, listFindings(clientmetadata.Locate(rejected.Violations)))
 	case errors.As(err, &owned):
 		return fails(v1alpha1.ReasonOwnedByAnother, p.notOurs(owned.Owner))
+	case errors.Is(err, registration.ErrOwnedByOtherInstallation):
+		return fails(v1alpha1.ReasonOwnedByAnother, ofOtherInstallation)
+	case errors.Is(err, registration.ErrInstallationNotAllowed):
+		v := fails(v1alpha1.ReasonInstallationNotAllowed, p.installationNotAllowed())
+		v.retry = err
+		return v
 	}
 	v := fails(v1alpha1.ReasonServerUnavailable, "The authorization server did not confirm the registration; it is tried again: "+lasting(err))
 	v.retry = err

@@ -57,6 +57,8 @@ func (r *Reconciler) unregister(ctx context.Context, p *passage) (farewell, erro
 	case err == nil, errors.Is(err, registration.ErrNotFound):
 		r.held.forget(p.clientID)
 		return farewell{corev1.EventTypeNormal, "Deleted", fmt.Sprintf("The authorization server holds no client %s any more.", p.clientID)}, nil
+	case errors.Is(err, registration.ErrOwnedByOtherInstallation):
+		return farewell{corev1.EventTypeNormal, "Deleted", fmt.Sprintf("Client %s was never this application's: it belongs to another installation and is left untouched.", p.clientID)}, nil
 	case errors.As(err, &owned):
 		return farewell{corev1.EventTypeNormal, "Deleted", fmt.Sprintf("Client %s was never this application's: it belongs to %s and is left untouched.", p.clientID, owned.Owner)}, nil
 	}

@@ -59,6 +59,7 @@ const ConditionCertificateReady = "CertificateReady"
 // Reasons when False:
 //   - RejectedByServer
 //   - ServerUnavailable
+//   - InstallationNotAllowed
 //   - NotServed
 //   - OwnedByAnother (the client identifier)
 //   - DeletionFailed
@@ -107,8 +108,8 @@ const ConditionStalled = "Stalled"
 // Reasons when True:
 //   - Deleting
 //   - the reason of the condition that is waited for: Pending, Issuing, ReferenceNotFound, ReferenceNotLabeled,
-//     ReferenceNotGranted, IssuerNotFound, IssuerNotReady, IssuanceFailed, ServerUnavailable, NotServed, InvalidServerCA or
-//     DeletionFailed
+//     ReferenceNotGranted, IssuerNotFound, IssuerNotReady, IssuanceFailed, ServerUnavailable, InstallationNotAllowed, NotServed,
+//     InvalidServerCA or DeletionFailed
 const ConditionReconciling = "Reconciling"
 
 // Reasons that several conditions share.
@@ -181,6 +182,9 @@ const (
 	ReasonRejectedByServer = "RejectedByServer"
 	// ReasonServerUnavailable means that the server gave no answer, or none that settles the matter; the operator tries again.
 	ReasonServerUnavailable = "ServerUnavailable"
+	// ReasonInstallationNotAllowed means that the server does not let this operator act for its installation. Whoever runs the server
+	// mends that in listeners.private.boundClientSANs; the operator tries again.
+	ReasonInstallationNotAllowed = "InstallationNotAllowed"
 	// ReasonNotServed means that the server holds the client, and that a replica which is ready does not serve it yet, or does not
 	// tell. The message names it; the operator looks again.
 	ReasonNotServed = "NotServed"

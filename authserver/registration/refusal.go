@@ -16,7 +16,7 @@ var (
 	ErrPreconditionFailed = errors.New("the client has changed since it was read")
 	// ErrInstallationNotAllowed: the server lets the caller act for other
 	// installations than the one that the request names.
-	ErrInstallationNotAllowed = errors.New("the authorization server does not let the caller act for the installation")
+	ErrInstallationNotAllowed = errors.New("the authorization server does not let the caller act for the installation (listeners.private.boundClientSANs)")
 	// ErrOwnedByOtherInstallation: the client belongs to an installation that the
 	// caller may not act for, and which it is not told.
 	ErrOwnedByOtherInstallation = errors.New("the client belongs to an installation that the caller may not act for")

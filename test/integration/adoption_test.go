@@ -19,9 +19,7 @@ func TestAClientIsTakenOverByPolicyAndAnnotationAlone(t *testing.T) {
 	b := openBank(t)
 	clientID := b.namespace + ".planner"
 	previous := registration.Owner{Installation: "old-cluster", Namespace: "bank", Name: "planner"}
-	if _, _, err := b.server.store.PutClient(t.Context(), store.ClientWrite{Owner: previous, Generation: 7, Metadata: registration.Metadata{ClientID: clientID}, Now: time.Now()}); err != nil {
-		t.Fatal(err)
-	}
+	b.keepFor(t, previous, registration.Metadata{ClientID: clientID})
 	b.create(t, "planner", dpopSpec)
 	b.awaitOwnership(t, "planner", "take it over")
 	b.annotate(t, "planner", v1alpha1.AdoptFromAnnotation, "old-cluster/bank/other")
@@ -34,6 +32,14 @@ func TestAClientIsTakenOverByPolicyAndAnnotationAlone(t *testing.T) {
 	b.awaitReady(t, "planner")
 	b.awaitEvent(t, "planner", "Adopted")
 	b.requireOwner(t, clientID, ownerOf(b.namespace, "planner"))
+}
+
+// keepFor has the server hold the client for the owner.
+func (b *bank) keepFor(t *testing.T, owner registration.Owner, metadata registration.Metadata) {
+	t.Helper()
+	if _, _, err := b.server.store.PutClient(t.Context(), store.ClientWrite{Owner: owner, Generation: 7, Metadata: metadata, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // awaitOwnership waits until the status says that the client is somebody else's, and

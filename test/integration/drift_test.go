@@ -235,11 +235,6 @@ func TestAClientAmongAThousandIsFoundWhenItIsGoneAndWhenItShallGo(t *testing.T) 
 // putOthersClient has the server hold a client of another installation.
 func (b *bank) putOthersClient(t *testing.T, clientID string) {
 	t.Helper()
-	_, _, err := b.server.store.PutClient(t.Context(), store.ClientWrite{
-		Owner: registration.Owner{Installation: "another", Namespace: "team", Name: clientID}, Generation: 1,
-		Metadata: registration.Metadata{ClientID: clientID, RedirectURIs: []string{"https://app.example.com/callback"}}, Now: time.Now(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.keepFor(t, registration.Owner{Installation: "another", Namespace: "team", Name: clientID},
+		registration.Metadata{ClientID: clientID, RedirectURIs: []string{"https://app.example.com/callback"}})
 }

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"crypto/x509"
 	"io"
 	"log/slog"
 	"net"
@@ -35,6 +36,7 @@ type server struct {
 	store     *sqlite.Store
 	faults    *faults
 	audit     *fapitest.Log
+	operators atomic.Pointer[listen.Operators]
 	registrar registrar.Config
 
 	address  string
@@ -54,16 +56,20 @@ func startServer(t *testing.T, limits fapi.Limits) *server {
 		}
 	})
 	audit := &fapitest.Log{}
-	operators := listen.OperatorsOf(config.PrivateListener{AllowedClientSANs: []string{operatorSAN}})
-	s := &server{store: opened, address: "127.0.0.1:0", audit: audit, faults: &faults{next: &register.Handler{
+	s := &server{store: opened, address: "127.0.0.1:0", audit: audit}
+	s.operators.Store(new(listen.OperatorsOf(config.PrivateListener{AllowedClientSANs: []string{operatorSAN}})))
+	s.faults = &faults{next: &register.Handler{
 		Count:   func(*http.Request, error) {},
 		Store:   opened,
-		Callers: operators.In, Installations: operators.Installations,
+		Callers: func(caller *x509.Certificate) bool { return s.operators.Load().In(caller) },
+		Installations: func(caller *x509.Certificate) registration.Installations {
+			return s.operators.Load().Installations(caller)
+		},
 		Limits: limits,
 		Issuer: issuer,
 		Now:    time.Now,
 		Log:    slog.New(slog.NewJSONHandler(audit, nil)),
-	}}}
+	}}
 	s.issueCertificates(t)
 	s.start(t)
 	t.Cleanup(func() { s.stop(t) })
@@ -79,6 +85,11 @@ func (s *server) issueCertificates(t *testing.T) {
 	s.listener.AllowedClientSANs = []string{operatorSAN}
 	s.registrar.CAFile = authorityFile
 	s.registrar.CertificateFile, s.registrar.KeyFile = authority.Issue(t, testca.Leaf{URIs: []string{operatorSAN}}).Write(t, t.TempDir())
+}
+
+// bind has the operator act for the installations alone, as of now.
+func (s *server) bind(installations ...string) {
+	s.operators.Store(new(listen.OperatorsOf(config.PrivateListener{BoundClientSANs: map[string][]string{operatorSAN: installations}})))
 }
 
 // start listens; after stop, at the same address again.
