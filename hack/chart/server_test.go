@@ -43,6 +43,28 @@ func TestValuesReachTheServer(t *testing.T) {
 	}
 }
 
+// The release's operator is bound to its installation where the values state that, and
+// to nothing where only the cluster knows it.
+func TestTheOperatorIsBoundToItsInstallation(t *testing.T) {
+	t.Parallel()
+	const operator = "spiffe://cluster.local/ns/" + namespace + "/sa/" + releaseName
+	for values, want := range map[string]config.PrivateListener{
+		"": {AllowedClientSANs: []string{operator}},
+		"operator: {furtherInstallations: [old]}":                         {AllowedClientSANs: []string{operator}},
+		"operator: {installation: bank}":                                  {BoundClientSANs: map[string][]string{operator: {"bank"}}},
+		`operator: {installation: "1", furtherInstallations: ["2", old]}`: {BoundClientSANs: map[string][]string{operator: {"1", "2", "old"}}},
+	} {
+		got, err := config.Parse([]byte(install(t, values).serverFiles(t)["authserver.yaml"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		private := got.Listeners.Private
+		if !reflect.DeepEqual(private.AllowedClientSANs, want.AllowedClientSANs) || !reflect.DeepEqual(private.BoundClientSANs, want.BoundClientSANs) {
+			t.Errorf("%s: allowed %v, bound %v", values, private.AllowedClientSANs, private.BoundClientSANs)
+		}
+	}
+}
+
 // No proxy is believed unless the values name one, and then that one alone.
 func TestAProxyIsBelievedWhereTheValuesNameIt(t *testing.T) {
 	t.Parallel()
