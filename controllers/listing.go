@@ -24,8 +24,8 @@ type listing struct {
 	noted map[string]heldClient
 }
 
-// heldClient is a client as the server of an issuer holds it; without a revision, it
-// holds none.
+// heldClient is a client as the server of an issuer holds it; with
+// registration.NoRevision, it holds none.
 type heldClient struct {
 	registration.Summary
 	issuer string
@@ -60,7 +60,7 @@ func (l *listing) apply(clientID string, client heldClient) {
 	l.revision = max(l.revision, client.Revision)
 	switch {
 	case l.held == nil:
-	case client.Revision == 0:
+	case client.Revision == registration.NoRevision:
 		delete(l.held, clientID)
 	default:
 		l.held[clientID] = client
@@ -117,7 +117,7 @@ func (l *listing) replace(held map[string]heldClient, revision int64) {
 	defer l.mutex.Unlock()
 	l.held, l.revision = held, revision
 	for clientID, client := range l.noted {
-		if client.Revision == 0 || client.Revision > held[clientID].Revision {
+		if client.Revision == registration.NoRevision || client.Revision > held[clientID].Revision {
 			l.apply(clientID, client)
 		}
 	}

@@ -36,8 +36,9 @@ const AbandonAnnotation = "fapi-operator.io/abandon"
 // registration.ErrOwnedByOtherInstallation, registration.ErrInstallationNotAllowed and
 // registration.ErrNotFound leaves open what the server did.
 type Registrar interface {
-	// Register creates or replaces the client.
-	Register(ctx context.Context, clientID string, request registration.Request) (registration.Record, error)
+	// Register creates or replaces the client, which the server is taken to hold as
+	// that revision; registration.NoRevision for none.
+	Register(ctx context.Context, clientID string, held int64, request registration.Request) (registration.Record, error)
 	// Client reads one client. Only a proven absence is registration.ErrNotFound.
 	Client(ctx context.Context, clientID string) (registration.Record, error)
 	// Delete removes the owner's client. registration.ErrNotFound proves that there is none.

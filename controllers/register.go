@@ -77,7 +77,7 @@ func (r *Reconciler) put(ctx context.Context, p *passage, metadata registration.
 }
 
 func (r *Reconciler) write(ctx context.Context, p *passage, request registration.Request) (registration.Record, error) {
-	record, err := r.Registrar.Register(ctx, p.clientID, request)
+	record, err := r.Registrar.Register(ctx, p.clientID, r.lastKnown(p), request)
 	countCall("register", err)
 	if err == nil {
 		r.held.note(record)
@@ -85,6 +85,16 @@ func (r *Reconciler) write(ctx context.Context, p *passage, request registration
 		p.status.Registration = &v1alpha1.RegistrationStatus{LastRegistered: &p.now}
 	}
 	return record, err
+}
+
+// lastKnown is the revision that the server was last known to hold: by the latest
+// listing or, before the first one, by the status.
+func (r *Reconciler) lastKnown(p *passage) int64 {
+	held, known := r.held.client(p.clientID)
+	if stated := p.application.Status.Registration; !known && stated != nil {
+		return stated.Revision
+	}
+	return held.Revision
 }
 
 // confirmed notes what the server holds.

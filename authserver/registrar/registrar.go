@@ -63,32 +63,40 @@ func New(config Config) (*Registrar, error) {
 	}, nil
 }
 
-// Register creates the client, or replaces what it finds if that has the same
-// owner. Registering the same again changes nothing. It fails with
+// Register creates the client, or replaces the one that has the same owner. held is
+// the revision that the server is taken to hold, registration.NoRevision for none:
+// where that is so, one request does it; else the server is asked first.
+// Registering the same again changes nothing. It fails with
 // *registration.RejectedError, *registration.OwnedByAnotherError,
 // registration.ErrOwnedByOtherInstallation, registration.ErrInstallationNotAllowed,
 // registration.ErrPreconditionFailed when somebody else wrote at the same time,
 // or an error that may pass.
-func (g *Registrar) Register(ctx context.Context, clientID string, request registration.Request) (registration.Record, error) {
-	found, err := g.Client(ctx, clientID)
-	condition := http.Header{}
-	switch {
-	case errors.Is(err, registration.ErrNotFound), errors.Is(err, registration.ErrOwnedByOtherInstallation):
-		// In the latter case the server tells of a write, which names the caller's
-		// installation, whether that is the one that it may not act for.
-		condition.Set("If-None-Match", "*")
-	case err != nil:
-		return registration.Record{}, err
-	default:
-		condition.Set("If-Match", strconv.Quote(strconv.FormatInt(found.Revision, 10)))
+func (g *Registrar) Register(ctx context.Context, clientID string, held int64, request registration.Request) (registration.Record, error) {
+	record, err := g.put(ctx, clientID, held, request)
+	if !errors.Is(err, registration.ErrPreconditionFailed) {
+		return record, err
 	}
+	found, err := g.Client(ctx, clientID)
+	if err != nil && !errors.Is(err, registration.ErrNotFound) {
+		return registration.Record{}, err
+	}
+	return g.put(ctx, clientID, found.Revision, request)
+}
+
+// put writes the client in the place of the revision, and of no other.
+func (g *Registrar) put(ctx context.Context, clientID string, replaced int64, request registration.Request) (registration.Record, error) {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return registration.Record{}, fmt.Errorf("register client %s: encode the request: %w", clientID, err)
 	}
-	condition.Set("Content-Type", "application/json")
+	header := http.Header{"Content-Type": {"application/json"}}
+	if replaced == registration.NoRevision {
+		header.Set("If-None-Match", "*")
+	} else {
+		header.Set("If-Match", strconv.Quote(strconv.FormatInt(replaced, 10)))
+	}
 	var record registration.Record
-	err = g.do(ctx, call{method: http.MethodPut, path: clientPath(clientID), header: condition, body: body, clientID: clientID}, &record)
+	err = g.do(ctx, call{method: http.MethodPut, path: clientPath(clientID), header: header, body: body, clientID: clientID}, &record)
 	if err == nil {
 		err = about(clientID, record)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,18 +153,18 @@ func TestAClientLivesAndDies(t *testing.T) {
 	if _, err := registrar.Client(t.Context(), clientID); !errors.Is(err, registration.ErrNotFound) {
 		t.Errorf("before: %v, want ErrNotFound", err)
 	}
-	created, err := registrar.Register(t.Context(), clientID, request(owner, 1, "payments"))
+	created, err := registrar.Register(t.Context(), clientID, registration.NoRevision, request(owner, 1, "payments"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if created.ClientID != clientID || created.Owner != owner || *created.Metadata.AccessTokenLifetime != registration.DefaultAccessTokenLifetime {
 		t.Errorf("created %+v", created)
 	}
-	again, err := registrar.Register(t.Context(), clientID, request(owner, 1, "payments"))
+	again, err := registrar.Register(t.Context(), clientID, registration.NoRevision, request(owner, 1, "payments"))
 	if difference := cmp.Diff(created, again); err != nil || difference != "" {
 		t.Errorf("registered again: %v (-first +second):\n%s", err, difference)
 	}
-	changed, err := registrar.Register(t.Context(), clientID, request(owner, 2, "accounts"))
+	changed, err := registrar.Register(t.Context(), clientID, registration.NoRevision, request(owner, 2, "accounts"))
 	if err != nil || changed.Revision <= created.Revision || changed.Metadata.Scope != "accounts" {
 		t.Errorf("changed: %+v, %v", changed, err)
 	}
@@ -186,7 +187,7 @@ func TestARejectionNamesEveryRule(t *testing.T) {
 	wrong := request(owner, 1, "payments")
 	wrong.Metadata.TokenEndpointAuthMethod = "client_secret_basic"
 	wrong.Metadata.GrantTypes = []string{"password"}
-	_, err := registrar.Register(t.Context(), clientID, wrong)
+	_, err := registrar.Register(t.Context(), clientID, registration.NoRevision, wrong)
 	rejected, ok := errors.AsType[*registration.RejectedError](err)
 	if !ok {
 		t.Fatalf("got %v, want a RejectedError", err)
@@ -203,10 +204,10 @@ func TestAClientOfAnotherOwnerIsNotTouched(t *testing.T) {
 	t.Parallel()
 	handler, _ := realServer(t)
 	registrar := serve(t, handler).registrar(t)
-	if _, err := registrar.Register(t.Context(), clientID, request(owner, 1, "payments")); err != nil {
+	if _, err := registrar.Register(t.Context(), clientID, registration.NoRevision, request(owner, 1, "payments")); err != nil {
 		t.Fatal(err)
 	}
-	_, registered := registrar.Register(t.Context(), clientID, request(another, 1, "payments"))
+	_, registered := registrar.Register(t.Context(), clientID, registration.NoRevision, request(another, 1, "payments"))
 	deleted := registrar.Delete(t.Context(), clientID, another)
 	for name, err := range map[string]error{"register": registered, "delete": deleted} {
 		if owned, ok := errors.AsType[*registration.OwnedByAnotherError](err); !ok || owned.Owner != owner {
@@ -226,18 +227,18 @@ func TestABoundOperatorKeepsToItsInstallation(t *testing.T) {
 	adopting := request(retail, 1, "payments")
 	adopting.PreviousOwner = &owner
 
-	if _, err := free.Register(t.Context(), clientID, request(owner, 1, "payments")); err != nil {
+	if _, err := free.Register(t.Context(), clientID, registration.NoRevision, request(owner, 1, "payments")); err != nil {
 		t.Fatal(err)
 	}
 	_, read := bound.Client(t.Context(), clientID)
-	_, registered := bound.Register(t.Context(), clientID, request(retail, 1, "payments"))
+	_, registered := bound.Register(t.Context(), clientID, registration.NoRevision, request(retail, 1, "payments"))
 	for name, err := range map[string]error{"read": read, "register": registered, "delete": bound.Delete(t.Context(), clientID, retail)} {
 		if !errors.Is(err, registration.ErrOwnedByOtherInstallation) {
 			t.Errorf("%s another's client: %v, want ErrOwnedByOtherInstallation", name, err)
 		}
 	}
-	_, posing := bound.Register(t.Context(), clientID, request(owner, 2, "accounts"))
-	_, adopted := bound.Register(t.Context(), clientID, adopting)
+	_, posing := bound.Register(t.Context(), clientID, registration.NoRevision, request(owner, 2, "accounts"))
+	_, adopted := bound.Register(t.Context(), clientID, registration.NoRevision, adopting)
 	for name, err := range map[string]error{"register in another's name": posing, "adopt": adopted, "delete in another's name": bound.Delete(t.Context(), clientID, owner)} {
 		if !errors.Is(err, registration.ErrInstallationNotAllowed) {
 			t.Errorf("%s: %v, want ErrInstallationNotAllowed", name, err)
@@ -249,7 +250,7 @@ func TestABoundOperatorKeepsToItsInstallation(t *testing.T) {
 	if found, err := kept.Client(t.Context(), clientID); err != nil || found.Owner != owner || found.Generation != 1 {
 		t.Errorf("the other's client is %+v, %v", found, err)
 	}
-	if _, err := bound.Register(t.Context(), "team-a.own", request(retail, 1, "payments")); err != nil {
+	if _, err := bound.Register(t.Context(), "team-a.own", registration.NoRevision, request(retail, 1, "payments")); err != nil {
 		t.Errorf("its own client: %v", err)
 	}
 	if page, err := bound.List(t.Context(), "", 5); err != nil || len(page.Clients) != 1 || page.Clients[0].Owner != retail {
@@ -260,24 +261,107 @@ func TestABoundOperatorKeepsToItsInstallation(t *testing.T) {
 	}
 }
 
+// What the caller takes the server to hold saves a request where it is so, and does
+// no harm where it is not.
+func TestARegistrationCostsOneRequestUnlessTheServerHoldsSomethingElse(t *testing.T) {
+	t.Parallel()
+	const put, get = http.MethodPut, http.MethodGet
+	const elsewhere = 1000 // A revision that no client here has.
+	handler, kept := realServer(t)
+	var requests []string
+	registrar := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests = append(requests, r.Method)
+		handler.ServeHTTP(w, r)
+	})).registrar(t)
+	for name, test := range map[string]struct {
+		isThere bool
+		// held is what the client's revision is taken for, by what it is.
+		held func(revision int64) int64
+		want []string
+	}{
+		"new, and known to be":       {false, func(int64) int64 { return registration.NoRevision }, []string{put}},
+		"there, and known to be":     {true, func(revision int64) int64 { return revision }, []string{put}},
+		"there, and taken for new":   {true, func(int64) int64 { return registration.NoRevision }, []string{put, get, put}},
+		"there, as another revision": {true, func(int64) int64 { return elsewhere }, []string{put, get, put}},
+		"gone, and taken for there":  {false, func(int64) int64 { return elsewhere }, []string{put, get, put}},
+	} {
+		id, before := "team-a."+strings.NewReplacer(" ", "-", ",", "").Replace(name), store.ClientRecord{}
+		if test.isThere {
+			before = putDirectly(t, kept, id, request(owner, 1, "payments"))
+		}
+		requests = nil
+		if _, err := registrar.Register(t.Context(), id, test.held(before.Revision), request(owner, 2, "accounts")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !slices.Equal(requests, test.want) {
+			t.Errorf("%s: it took %v, want %v", name, requests, test.want)
+		}
+		if found, err := kept.Client(t.Context(), id); err != nil || found.Generation != 2 || found.Metadata.Scope != "accounts" {
+			t.Errorf("%s: the server holds %+v, %v", name, found, err)
+		}
+	}
+}
+
+// The answer to a registration was lost, so that the caller takes the client for
+// absent still.
+func TestARegistrationThatIsRepeatedChangesNothing(t *testing.T) {
+	t.Parallel()
+	handler, kept := realServer(t)
+	registrar := serve(t, handler).registrar(t)
+	before := putDirectly(t, kept, clientID, request(owner, 1, "payments"))
+	again, err := registrar.Register(t.Context(), clientID, registration.NoRevision, request(owner, 1, "payments"))
+	if err != nil || again.Revision != before.Revision {
+		t.Errorf("registered again: revision %d, %v; want %d", again.Revision, err, before.Revision)
+	}
+}
+
+// A client is left to its owner, and taken over from whom it is said to be, whatever
+// it is taken for.
+func TestWhoseAClientIsDoesNotDependOnWhatItIsTakenFor(t *testing.T) {
+	t.Parallel()
+	handler, kept := realServer(t)
+	registrar := serve(t, handler).registrar(t)
+	before := putDirectly(t, kept, clientID, request(owner, 1, "payments"))
+	for _, held := range []int64{registration.NoRevision, before.Revision, before.Revision + 1} {
+		_, err := registrar.Register(t.Context(), clientID, held, request(another, 1, "payments"))
+		if owned, ok := errors.AsType[*registration.OwnedByAnotherError](err); !ok || owned.Owner != owner {
+			t.Errorf("taken for revision %d: %v, want the owner %s", held, err, owner)
+		}
+	}
+	adopting := request(another, 1, "payments")
+	adopting.PreviousOwner = &owner
+	if adopted, err := registrar.Register(t.Context(), clientID, registration.NoRevision, adopting); err != nil || adopted.Owner != another {
+		t.Errorf("taken over: %+v, %v", adopted, err)
+	}
+}
+
+// putDirectly writes to the store, past the registrar.
+func putDirectly(t *testing.T, kept *sqlite.Store, clientID string, request registration.Request) store.ClientRecord {
+	t.Helper()
+	request.Metadata.ClientID = clientID
+	record, _, err := kept.PutClient(t.Context(), store.ClientWrite{Owner: request.Owner, Generation: request.Generation, Metadata: request.Metadata, Now: time.Now()})
+	if err != nil {
+		t.Error(err)
+	}
+	return record
+}
+
 // Somebody writes between the registrar's reading and its writing.
 func TestAConcurrentChangeIsNotOverwritten(t *testing.T) {
 	t.Parallel()
 	handler, kept := realServer(t)
-	intruder := request(owner, 5, "accounts")
-	intruder.Metadata.ClientID = clientID
+	writes := int64(0)
 	registrar := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
-			if _, _, err := kept.PutClient(r.Context(), store.ClientWrite{Owner: owner, Generation: 5, Metadata: intruder.Metadata, Now: time.Now()}); err != nil {
-				t.Error(err)
-			}
+			writes++
+			putDirectly(t, kept, clientID, request(owner, 4+writes, "accounts"))
 		}
 		handler.ServeHTTP(w, r)
 	})).registrar(t)
-	if _, err := registrar.Register(t.Context(), clientID, request(owner, 4, "payments")); !errors.Is(err, registration.ErrPreconditionFailed) {
+	if _, err := registrar.Register(t.Context(), clientID, registration.NoRevision, request(owner, 4, "payments")); !errors.Is(err, registration.ErrPreconditionFailed) {
 		t.Errorf("got %v, want ErrPreconditionFailed", err)
 	}
-	if found, err := registrar.Client(t.Context(), clientID); err != nil || found.Generation != 5 {
+	if found, err := registrar.Client(t.Context(), clientID); err != nil || found.Generation != 4+writes {
 		t.Errorf("the other's change is lost: %+v, %v", found, err)
 	}
 }
@@ -290,7 +374,7 @@ func TestTheListingReachesTheLastPage(t *testing.T) {
 	for i := range 23 {
 		id := fmt.Sprintf("team-a.client-%02d", i)
 		want = append(want, id)
-		if _, err := registrar.Register(t.Context(), id, request(owner, 1, "payments")); err != nil {
+		if _, err := registrar.Register(t.Context(), id, registration.NoRevision, request(owner, 1, "payments")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -359,7 +443,7 @@ func TestOnlyTheAPIsOwnAnswersCount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			registrar := serve(t, answer).registrar(t)
-			_, registered := registrar.Register(t.Context(), clientID, request(owner, 1, "payments"))
+			_, registered := registrar.Register(t.Context(), clientID, registration.NoRevision, request(owner, 1, "payments"))
 			_, read := registrar.Client(t.Context(), clientID)
 			_, listed := registrar.List(t.Context(), "", 10)
 			errs := map[string]error{"register": registered, "read": read, "list": listed}

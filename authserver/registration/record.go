@@ -37,6 +37,9 @@ type Request struct {
 	Metadata   Metadata `json:"metadata"`
 }
 
+// NoRevision is that of a client that the server does not hold.
+const NoRevision = 0
+
 // Summary is a row of the listing: enough to see drift without reading a client.
 type Summary struct {
 	ClientID   string `json:"client_id"`

@@ -57,7 +57,7 @@ func (s *server) register(ctx context.Context, plan plan, base string) error {
 }
 
 func (s *server) put(ctx context.Context, metadata registration.Metadata) error {
-	_, err := s.registrar.Register(ctx, metadata.ClientID, registration.Request{
+	_, err := s.registrar.Register(ctx, metadata.ClientID, registration.NoRevision, registration.Request{
 		Owner:      registration.Owner{Installation: "conformance", Namespace: "suite", Name: metadata.ClientID},
 		Generation: 1, Metadata: metadata,
 	})

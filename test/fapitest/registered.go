@@ -61,7 +61,7 @@ func (s *Server) Register(t testing.TB, clientID string, profile Profile) *Regis
 // Put registers metadata, or registers it anew.
 func (s *Server) Put(t testing.TB, metadata registration.Metadata) {
 	t.Helper()
-	_, err := s.Registrar.Register(t.Context(), metadata.ClientID, registration.Request{
+	_, err := s.Registrar.Register(t.Context(), metadata.ClientID, registration.NoRevision, registration.Request{
 		Owner: registration.Owner{Installation: "test", Namespace: "bank", Name: metadata.ClientID}, Generation: 1, Metadata: metadata,
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 type registrations struct {
 	*worker
 	registrar interface {
-		Register(ctx context.Context, clientID string, request registration.Request) (registration.Record, error)
+		Register(ctx context.Context, clientID string, held int64, request registration.Request) (registration.Record, error)
 		Delete(ctx context.Context, clientID string, owner registration.Owner) error
 	}
 	clients []*changing
@@ -54,7 +54,7 @@ func (r *registrations) change(ctx context.Context, client *changing) {
 		}
 		metadata := client.Metadata
 		metadata.Suspended = new(choice == 1)
-		_, err := r.registrar.Register(ctx, client.ClientID, registration.Request{Owner: owner, Generation: 1, Metadata: metadata})
+		_, err := r.registrar.Register(ctx, client.ClientID, registration.NoRevision, registration.Request{Owner: owner, Generation: 1, Metadata: metadata})
 		return err
 	})
 	if err != nil {

@@ -49,9 +49,9 @@ type disturbedWrites struct {
 	around func(do func() error) error
 }
 
-func (r disturbedWrites) Register(ctx context.Context, clientID string, request registration.Request) (record registration.Record, err error) {
+func (r disturbedWrites) Register(ctx context.Context, clientID string, held int64, request registration.Request) (record registration.Record, err error) {
 	err = r.around(func() error {
-		record, err = r.Registrar.Register(ctx, clientID, request)
+		record, err = r.Registrar.Register(ctx, clientID, held, request)
 		return err
 	})
 	return record, err

@@ -235,7 +235,7 @@ func (w *workshop) rewind(t *testing.T, before memory) {
 	secret.Data, secret.Annotations = before.secret.Data, before.secret.Annotations
 	application := w.get(t, "planner")
 	application.Status = before.status
-	_, err := w.reconciler.Registrar.Register(t.Context(), w.namespace+".planner", registration.Request{
+	_, err := w.reconciler.Registrar.Register(t.Context(), w.namespace+".planner", registration.NoRevision, registration.Request{
 		Owner: ownerOf(w.namespace, "planner"), Generation: application.Generation, Metadata: before.metadata,
 	})
 	if err := errors.Join(err, w.kube.Update(t.Context(), secret), w.kube.Status().Update(t.Context(), application)); err != nil {

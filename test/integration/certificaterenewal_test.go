@@ -314,7 +314,7 @@ func (w *workshop) registerAsBefore(t *testing.T, application *v1alpha1.FAPIAppl
 		Owner: ownerOf(w.namespace, application.Name), Generation: application.Generation,
 		Metadata: clientmetadata.FromApplication(application, clientmetadata.Resolved{JWKS: set}),
 	}
-	if _, err := w.reconciler.Registrar.Register(t.Context(), w.namespace+"."+application.Name, request); err != nil {
+	if _, err := w.reconciler.Registrar.Register(t.Context(), w.namespace+"."+application.Name, registration.NoRevision, request); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -59,9 +59,9 @@ func TestFailedRegistrationIsNotReadyUntilTheServerConfirms(t *testing.T) {
 func (b *bank) requireQuietRetries(t *testing.T, name string) {
 	t.Helper()
 	before := b.get(t, name).ResourceVersion
-	tries := b.server.faults.count(readClient)
+	tries := b.server.faults.count(registerClient)
 	b.eventually(t, "it is tried again", func(context.Context) error {
-		if b.server.faults.count(readClient) < tries+4 {
+		if b.server.faults.count(registerClient) < tries+4 {
 			return errNotYet
 		}
 		return nil

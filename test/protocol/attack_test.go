@@ -241,7 +241,7 @@ func TestScopeThatTheServerDoesNotOffer(t *testing.T) {
 	server := fapitest.StartServer(t)
 	client := server.Register(t, "tenant.app", fapitest.Profile{AuthMethod: oauth.AuthPrivateKeyJWT, DPoP: true})
 	client.Metadata.Scope = "accounts administration"
-	_, err := server.Registrar.Register(t.Context(), client.ClientID, registration.Request{
+	_, err := server.Registrar.Register(t.Context(), client.ClientID, registration.NoRevision, registration.Request{
 		Owner: registration.Owner{Installation: "test", Namespace: "bank", Name: client.ClientID}, Generation: 2, Metadata: client.Metadata,
 	})
 	rejected, ok := errors.AsType[*registration.RejectedError](err)

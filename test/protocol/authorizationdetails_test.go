@@ -249,7 +249,7 @@ func TestUndeclaredTypesAreNotRegistered(t *testing.T) {
 	server := fapitest.StartServer(t)
 	metadata := server.Register(t, "rar-eager", keyAndDPoP).Metadata
 	metadata.AuthorizationDetailsTypes = []string{fapitest.TypePaymentInitiation, "tax_return"}
-	_, err := server.Registrar.Register(t.Context(), metadata.ClientID, registration.Request{
+	_, err := server.Registrar.Register(t.Context(), metadata.ClientID, registration.NoRevision, registration.Request{
 		Owner: registration.Owner{Installation: "test", Namespace: "bank", Name: metadata.ClientID}, Generation: 2, Metadata: metadata,
 	})
 	if err == nil || !strings.Contains(err.Error(), "LOCAL-AUTHORIZATION-DETAILS-TYPE") {
@@ -342,7 +342,7 @@ func TestAuthorizationDetailsAtTheTokenEndpoint(t *testing.T) {
 
 func putAgain(t *testing.T, server *fapitest.Server, metadata registration.Metadata) {
 	t.Helper()
-	_, err := server.Registrar.Register(t.Context(), metadata.ClientID, registration.Request{
+	_, err := server.Registrar.Register(t.Context(), metadata.ClientID, registration.NoRevision, registration.Request{
 		Owner: registration.Owner{Installation: "test", Namespace: "bank", Name: metadata.ClientID}, Generation: 2, Metadata: metadata,
 	})
 	if err != nil {

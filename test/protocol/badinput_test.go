@@ -134,7 +134,7 @@ func TestRefusedRegistrationIsCounted(t *testing.T) {
 	server := fapitest.StartServer(t)
 	metadata := server.Register(t, "honest", keyAndDPoP).Metadata
 	metadata.ResponseTypes, metadata.TokenEndpointAuthMethod = []string{"token"}, "none"
-	_, err := server.Registrar.Register(t.Context(), metadata.ClientID, registration.Request{
+	_, err := server.Registrar.Register(t.Context(), metadata.ClientID, registration.NoRevision, registration.Request{
 		Owner: registration.Owner{Installation: "test", Namespace: "bank", Name: metadata.ClientID}, Generation: 2, Metadata: metadata,
 	})
 	if _, refused := errors.AsType[*registration.RejectedError](err); !refused {

@@ -22,7 +22,7 @@ func TestOperatorsOfOneServerKeepToTheirInstallations(t *testing.T) {
 	metadata := server.Register(t, "bank.pattern", keyAndDPoP).Metadata
 	put := func(as *registrar.Registrar, owner registration.Owner, previous *registration.Owner, generation int64) error {
 		metadata.ClientID = "bank.shop"
-		_, err := as.Register(t.Context(), metadata.ClientID, registration.Request{Owner: owner, PreviousOwner: previous, Generation: generation, Metadata: metadata})
+		_, err := as.Register(t.Context(), metadata.ClientID, registration.NoRevision, registration.Request{Owner: owner, PreviousOwner: previous, Generation: generation, Metadata: metadata})
 		return err
 	}
 	if err := put(east, owner("east"), nil, 1); err != nil {

@@ -244,7 +244,7 @@ func (b *bank) writeBare(t *testing.T, application *v1alpha1.FAPIApplication) er
 		return err
 	}
 	clientID := clientmetadata.ClientID(application)
-	_, err := b.server.Registrar.Register(ctx, clientID, registration.Request{
+	_, err := b.server.Registrar.Register(ctx, clientID, registration.NoRevision, registration.Request{
 		Owner:      registration.Owner{Installation: installation, Namespace: application.Namespace, Name: application.Name},
 		Generation: application.Generation,
 		Metadata:   clientmetadata.FromApplication(application, clientmetadata.Resolved{JWKS: application.Spec.Keys.JWKS.Raw}),
