@@ -2,6 +2,7 @@ package scale
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -71,7 +72,10 @@ type operator struct {
 	arguments  []string
 	kubeconfig string
 	address    string // of its metrics
-	running    *process.Process
+	// webhookPort and webhookTrust are where its webhook is, and who vouches for that.
+	webhookPort  int
+	webhookTrust *x509.CertPool
+	running      *process.Process
 }
 
 func newOperator(t *testing.T, kubeconfig string, server *fapitest.Server) *operator {
@@ -79,13 +83,16 @@ func newOperator(t *testing.T, kubeconfig string, server *fapitest.Server) *oper
 	webhook := t.TempDir()
 	server.Authority.Server(t).Write(t, webhook)
 	certificate, key := server.Authority.Issue(t, testca.Leaf{URIs: []string{fapitest.OperatorSAN}}).Write(t, t.TempDir())
-	o := &operator{program: build(t, "operator", ""), kubeconfig: kubeconfig, address: fmt.Sprintf("127.0.0.1:%d", fapitest.FreePort(t))}
+	o := &operator{
+		program: build(t, "operator", ""), kubeconfig: kubeconfig, address: fmt.Sprintf("127.0.0.1:%d", fapitest.FreePort(t)),
+		webhookPort: fapitest.FreePort(t), webhookTrust: server.Authority.Pool(),
+	}
 	o.arguments = []string{
 		"--installation=" + installation,
 		"--registrar-url=https://" + server.PrivateAddress,
 		"--registrar-ca-file=" + testca.WriteFile(t, t.TempDir(), "ca.crt", server.Authority.PEM()),
 		"--registrar-cert-file=" + certificate, "--registrar-key-file=" + key,
-		"--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", fapitest.FreePort(t)), "--webhook-cert-dir=" + webhook,
+		"--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", o.webhookPort), "--webhook-cert-dir=" + webhook,
 		"--leader-elect=false", "--metrics-address=" + o.address, "--probe-address=0", "--log-level=WARN",
 	}
 	return o
