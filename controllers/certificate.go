@@ -50,6 +50,14 @@ func (r *Reconciler) keepCertificate(ctx context.Context, p *passage) verdict {
 	if v.status != "" {
 		return v
 	}
+	v = r.haveIssued(ctx, p, shown)
+	if v.status != metav1.ConditionTrue {
+		return r.endOverlaps(ctx, p, shown, v)
+	}
+	return v
+}
+
+func (r *Reconciler) haveIssued(ctx context.Context, p *passage, shown *corev1.Secret) verdict {
 	certificate, v := r.applyCertificate(ctx, p)
 	if certificate == nil {
 		return v

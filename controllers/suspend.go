@@ -18,14 +18,11 @@ func (r *Reconciler) suspendHeld(ctx context.Context, p *passage) error {
 	if !p.isSuspended() || p.status.Registration == nil || meta.IsStatusConditionTrue(p.status.Conditions, v1alpha1.ConditionRegistered) {
 		return nil
 	}
-	held, err := r.Registrar.Client(ctx, p.clientID)
-	countCall("read", err)
+	held, err := r.ownClient(ctx, p)
 	switch {
-	case errors.Is(err, registration.ErrNotFound):
-		return nil
 	case err != nil:
 		return fmt.Errorf("read the client that is to be suspended: %w", err)
-	case held.Owner != p.owner || held.Metadata.Suspended != nil && *held.Metadata.Suspended:
+	case held == nil || held.Metadata.Suspended != nil && *held.Metadata.Suspended:
 		return nil
 	}
 	held.Metadata.Suspended = new(true)
@@ -35,4 +32,19 @@ func (r *Reconciler) suspendHeld(ctx context.Context, p *passage) error {
 	}
 	p.confirmed(record)
 	return nil
+}
+
+// ownClient is the application's client as the server holds it; nil where it holds none.
+func (r *Reconciler) ownClient(ctx context.Context, p *passage) (*registration.Record, error) {
+	held, err := r.Registrar.Client(ctx, p.clientID)
+	countCall("read", err)
+	switch {
+	case errors.Is(err, registration.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case held.Owner != p.owner:
+		return nil, nil
+	}
+	return &held, nil
 }
