@@ -48,11 +48,15 @@ func (r *Reconciler) whenSelected() (handler.EventHandler, predicate.Predicate) 
 
 // isForAnother tells whether another operator lets the application go: one that has
 // registered it at another server, and serves its namespace as this one does not.
-// This operator lets go of its own, wherever they are.
+// This operator lets go of its own, wherever they are: those that its server was last
+// known to hold, of which a server that does not answer can tell nothing.
 func (r *Reconciler) isForAnother(ctx context.Context, application *v1alpha1.FAPIApplication) (bool, error) {
 	registered := application.Status.Registration
 	if selected, err := r.isSelected(ctx, application.Namespace); err != nil || selected || registered == nil {
 		return false, err
+	}
+	if held, _ := r.held.client(application.Status.ClientID); held.Owner == r.owner(application) && held.issuer == registered.Issuer {
+		return false, nil
 	}
 	page, err := r.Registrar.List(ctx, "", 1)
 	countCall("list", err)

@@ -44,7 +44,10 @@ func TestNamespacesAreServedAsLongAsTheyAreSelected(t *testing.T) {
 	b.create(t, "later", dpopSpec)
 	b.createRegisteredElsewhere(t, "theirs")
 	b.delete(t, "theirs")
+	b.server.faults.set(cut)
 	b.delete(t, "planner")
+	b.awaitCondition(t, "planner", v1alpha1.ConditionRegistered, v1alpha1.ReasonDeletionFailed)
+	b.server.faults.set(nil)
 	b.awaitGone(t, "planner")
 	b.requireNoClient(t, "planner")
 	for _, name := range []string{"refused", "later"} {
