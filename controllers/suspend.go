@@ -39,7 +39,7 @@ func (r *Reconciler) ownClient(ctx context.Context, p *passage) (*registration.R
 	held, err := r.Registrar.Client(ctx, p.clientID)
 	countCall("read", err)
 	switch {
-	case errors.Is(err, registration.ErrNotFound):
+	case errors.Is(err, registration.ErrNotFound), errors.Is(err, registration.ErrOwnedByOtherInstallation):
 		return nil, nil
 	case err != nil:
 		return nil, err
