@@ -200,6 +200,9 @@ func (g *Registrar) do(ctx context.Context, c call, into any) error {
 	if c.header != nil {
 		request.Header = c.header
 	}
+	// A connection may turn out to be closed, and then all of these requests can be made
+	// anew; of those with a body the transport has to be told. It is not sent.
+	request.Header["Idempotency-Key"] = nil
 	if id := registration.Correlation(ctx); id != "" {
 		request.Header.Set(registration.CorrelationHeader, id)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -332,6 +333,34 @@ func TestWhoseAClientIsDoesNotDependOnWhatItIsTakenFor(t *testing.T) {
 	adopting.PreviousOwner = &owner
 	if adopted, err := registrar.Register(t.Context(), clientID, registration.NoRevision, adopting); err != nil || adopted.Owner != another {
 		t.Errorf("taken over: %+v, %v", adopted, err)
+	}
+}
+
+// A server that restarts, or has waited for long, closes connections that the caller
+// takes for open.
+func TestARequestOnAConnectionThatIsGivenUpIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	handler, _ := realServer(t)
+	var given sync.Map // connections that have had an answer, by the caller's address
+	registrar := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, known := given.LoadOrStore(r.RemoteAddr, true); !known {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		connection, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = connection.Close()
+	})).registrar(t)
+	for attempt := range 3 {
+		if _, err := registrar.Register(t.Context(), clientID, registration.NoRevision, request(owner, 1, "payments")); err != nil {
+			t.Errorf("attempt %d: %v", attempt, err)
+		}
+	}
+	if err := registrar.Delete(t.Context(), clientID, owner); err != nil {
+		t.Errorf("deleted: %v", err)
 	}
 }
 
