@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,10 +19,20 @@ import (
 // leaves them. The Certificate goes first, or cert-manager would write another one.
 // An application that goes without what it owns (kubectl delete --cascade=orphan)
 // leaves it all, whether the garbage collector has seen to that yet or not.
+// A namespace that is deleted takes it all away, and may have lost the operator's
+// Role by then.
 func (r *Reconciler) discardCertificate(ctx context.Context, application *v1alpha1.FAPIApplication) error {
 	if controllerutil.ContainsFinalizer(application, metav1.FinalizerOrphanDependents) {
 		return nil
 	}
+	err := r.discardWhatIsLeft(ctx, application)
+	if apierrors.IsForbidden(err) && r.isBeingDeleted(ctx, application.Namespace) {
+		return nil
+	}
+	return err
+}
+
+func (r *Reconciler) discardWhatIsLeft(ctx context.Context, application *v1alpha1.FAPIApplication) error {
 	certificate, err := r.ownCertificate(ctx, application)
 	switch {
 	case meta.IsNoMatchError(err): // cert-manager itself is gone

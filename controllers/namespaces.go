@@ -30,6 +30,14 @@ func (r *Reconciler) isSelected(ctx context.Context, name string) (bool, error) 
 	return r.selects(namespace), nil
 }
 
+// isBeingDeleted tells whether the namespace is known to be.
+func (r *Reconciler) isBeingDeleted(ctx context.Context, name string) bool {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.Uncached.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	return err == nil && !namespace.DeletionTimestamp.IsZero()
+}
+
 func (r *Reconciler) selects(namespace client.Object) bool {
 	return r.NamespaceSelector.Matches(labels.Set(namespace.GetLabels()))
 }

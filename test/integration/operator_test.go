@@ -189,6 +189,8 @@ func (b *bank) asOperator(t *testing.T) *rest.Config {
 		// As the chart adds it.
 		everywhere.Rules = append(everywhere.Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "list", "watch"}})
 	}
+	// As the chart adds it where namespaces are listed.
+	everywhere.Rules = append(everywhere.Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{b.namespace}, Verbs: []string{"get"}})
 	user := "operator-of-" + b.namespace
 	everywhere.Name, here.Name, here.Namespace = user, user, b.namespace
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}

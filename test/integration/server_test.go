@@ -180,6 +180,7 @@ func (f *faults) count(start string) int {
 const (
 	listClients    = "GET /clients"
 	readClient     = "GET /clients/"
+	deleteClient   = "DELETE /clients/"
 	registerClient = "PUT /clients/"
 )
 
