@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -184,17 +183,14 @@ func (r *Reconciler) recall(ctx context.Context, p *passage, c *clientCertificat
 			return verdict{}
 		}
 	}
-	record, err := r.Registrar.Client(ctx, p.clientID)
-	countCall("read", err)
+	held, err := r.ownClient(ctx, p)
 	switch {
-	case errors.Is(err, registration.ErrNotFound), errors.Is(err, registration.ErrOwnedByOtherInstallation):
-		return verdict{}
 	case err != nil:
 		v := fails(v1alpha1.ReasonServerUnavailable, "The authorization server did not tell by which certificates it knows the client; it is asked again: "+lasting(err))
 		v.retry = err
 		return v
-	case record.Owner == p.owner:
-		c.known.current = p.certificatesIn(record.Metadata)
+	case held != nil:
+		c.known.current = p.certificatesIn(held.Metadata)
 	}
 	return verdict{}
 }

@@ -22,9 +22,8 @@ func (r *Reconciler) isSelected(ctx context.Context, name string) (bool, error) 
 	if r.NamespaceSelector == nil {
 		return true, nil
 	}
-	namespace := &metav1.PartialObjectMetadata{}
-	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := r.Kube.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
+	namespace, err := readNamespace(ctx, r.Kube, name)
+	if err != nil {
 		return false, client.IgnoreNotFound(fmt.Errorf("read the labels of namespace %s: %w", name, err))
 	}
 	return r.selects(namespace), nil
@@ -32,10 +31,15 @@ func (r *Reconciler) isSelected(ctx context.Context, name string) (bool, error) 
 
 // isBeingDeleted tells whether the namespace is known to be.
 func (r *Reconciler) isBeingDeleted(ctx context.Context, name string) bool {
+	namespace, err := readNamespace(ctx, r.Uncached, name)
+	return err == nil && !namespace.DeletionTimestamp.IsZero()
+}
+
+// readNamespace reads the metadata alone.
+func readNamespace(ctx context.Context, from client.Reader, name string) (*metav1.PartialObjectMetadata, error) {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	err := r.Uncached.Get(ctx, client.ObjectKey{Name: name}, namespace)
-	return err == nil && !namespace.DeletionTimestamp.IsZero()
+	return namespace, from.Get(ctx, client.ObjectKey{Name: name}, namespace)
 }
 
 func (r *Reconciler) selects(namespace client.Object) bool {

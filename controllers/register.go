@@ -58,18 +58,30 @@ func (p *passage) isHeld(held registration.Summary, wanted string) bool {
 
 // read asks the server. Only a proven absence counts as one.
 func (r *Reconciler) read(ctx context.Context, p *passage, wanted string) (registration.Record, error) {
-	record, err := r.Registrar.Client(ctx, p.clientID)
+	held, err := r.ownClient(ctx, p)
+	switch {
+	case err != nil:
+		return registration.Record{}, err
+	case held == nil || !p.isHeld(held.Summary, wanted):
+		return registration.Record{}, errDrifted
+	}
+	r.held.note(*held)
+	return *held, nil
+}
+
+// ownClient is the application's client as the server holds it; nil where it holds none.
+func (r *Reconciler) ownClient(ctx context.Context, p *passage) (*registration.Record, error) {
+	held, err := r.Registrar.Client(ctx, p.clientID)
 	countCall("read", err)
 	switch {
 	case errors.Is(err, registration.ErrNotFound), errors.Is(err, registration.ErrOwnedByOtherInstallation):
-		return record, errDrifted
+		return nil, nil
 	case err != nil:
-		return record, err
-	case !p.isHeld(record.Summary, wanted):
-		return record, errDrifted
+		return nil, err
+	case held.Owner != p.owner:
+		return nil, nil
 	}
-	r.held.note(record)
-	return record, nil
+	return &held, nil
 }
 
 func (r *Reconciler) put(ctx context.Context, p *passage, metadata registration.Metadata) (registration.Record, error) {

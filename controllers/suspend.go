@@ -2,13 +2,11 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
-	"github.com/fapi-operator/fapi-operator/authserver/registration"
 )
 
 // suspendHeld stops a client whose spec cannot be registered now, as the server
@@ -32,19 +30,4 @@ func (r *Reconciler) suspendHeld(ctx context.Context, p *passage) error {
 	}
 	p.confirmed(record)
 	return nil
-}
-
-// ownClient is the application's client as the server holds it; nil where it holds none.
-func (r *Reconciler) ownClient(ctx context.Context, p *passage) (*registration.Record, error) {
-	held, err := r.Registrar.Client(ctx, p.clientID)
-	countCall("read", err)
-	switch {
-	case errors.Is(err, registration.ErrNotFound), errors.Is(err, registration.ErrOwnedByOtherInstallation):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case held.Owner != p.owner:
-		return nil, nil
-	}
-	return &held, nil
 }
