@@ -10,10 +10,8 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/fapi-operator/fapi-operator/api/v1alpha1"
@@ -310,7 +308,7 @@ func TestNamespaceDeletionPassesWithoutTheOperatorsRole(t *testing.T) {
 	b.create(t, "planner", dpopSpec)
 	b.awaitReady(t, "planner")
 	b.takeCertificatesFromOperator(t)
-	b.Kubectl(t, "delete", "fapiapp", "planner", "--namespace", b.namespace, "--wait=false")
+	b.delete(t, "planner")
 	b.eventually(t, "the operator has tried again", func(context.Context) error {
 		if b.server.faults.count(deleteClient) < 2 {
 			return errNotYet
@@ -324,23 +322,15 @@ func TestNamespaceDeletionPassesWithoutTheOperatorsRole(t *testing.T) {
 	b.Kubectl(t, "delete", "namespace", b.namespace, "--timeout=3m")
 }
 
-// takeCertificatesFromOperator leaves the operator its rights on all but Certificates.
+// takeCertificatesFromOperator leaves the operator its rights on all but Certificates,
+// and waits until the API server knows.
 func (b *bank) takeCertificatesFromOperator(t *testing.T) {
 	t.Helper()
-	const group = "cert-manager.io"
-	user := "operator-of-" + b.namespace
-	role := &rbacv1.ClusterRole{}
-	if err := b.kube.Get(t.Context(), client.ObjectKey{Name: user}, role); err != nil {
-		t.Fatal(err)
-	}
-	role.Rules = slices.DeleteFunc(role.Rules, func(rule rbacv1.PolicyRule) bool { return slices.Contains(rule.APIGroups, group) })
-	if err := b.kube.Update(t.Context(), role); err != nil {
-		t.Fatal(err)
-	}
+	b.loseRightsOn(t, "certificates")
 	b.eventually(t, "the operator has lost its rights", func(ctx context.Context) error {
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User:               user,
-			ResourceAttributes: &authorizationv1.ResourceAttributes{Group: group, Resource: "certificates", Verb: "get", Namespace: b.namespace},
+			User:               b.operatorUser(),
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Group: "cert-manager.io", Resource: "certificates", Verb: "get", Namespace: b.namespace},
 		}}
 		if err := b.kube.Create(ctx, review); err != nil || !review.Status.Allowed {
 			return err

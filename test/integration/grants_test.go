@@ -3,14 +3,12 @@ package integration
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -114,7 +112,7 @@ func TestAReferenceOutOfTheOperatorsReachIsTold(t *testing.T) {
 	t.Parallel()
 	w := openWorkshop(t)
 	w.create(t, "app", merge(t, dpopSpec, keysOf("elsewhere")))
-	w.loseRightsOnSecrets(t)
+	w.loseRightsOn(t, "secrets")
 	w.eventually(t, "the message names the namespace", func(context.Context) error {
 		w.walk(t, "app")
 		refused := w.get(t, "app")
@@ -124,18 +122,4 @@ func TestAReferenceOutOfTheOperatorsReachIsTold(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// loseRightsOnSecrets takes those from the ClusterRole that the chart grants by a
-// Role where namespaces are listed.
-func (w *workshop) loseRightsOnSecrets(t *testing.T) {
-	t.Helper()
-	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "operator-of-" + w.namespace}}
-	if err := w.kube.Get(t.Context(), client.ObjectKeyFromObject(role), role); err != nil {
-		t.Fatal(err)
-	}
-	role.Rules = slices.DeleteFunc(role.Rules, func(rule rbacv1.PolicyRule) bool { return slices.Contains(rule.Resources, "secrets") })
-	if err := w.kube.Update(t.Context(), role); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -191,7 +191,7 @@ func (b *bank) asOperator(t *testing.T) *rest.Config {
 	}
 	// As the chart adds it where namespaces are listed.
 	everywhere.Rules = append(everywhere.Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{b.namespace}, Verbs: []string{"get"}})
-	user := "operator-of-" + b.namespace
+	user := b.operatorUser()
 	everywhere.Name, here.Name, here.Namespace = user, user, b.namespace
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}
 	for _, object := range []client.Object{
@@ -213,6 +213,22 @@ func (b *bank) asOperator(t *testing.T) *rest.Config {
 	config.Impersonate = rest.ImpersonationConfig{UserName: user}
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return logging{next, &b.requests} })
 	return config
+}
+
+func (b *bank) operatorUser() string { return "operator-of-" + b.namespace }
+
+// loseRightsOn takes those from the operator's ClusterRole that the chart grants by a
+// Role where namespaces are listed.
+func (b *bank) loseRightsOn(t *testing.T, resource string) {
+	t.Helper()
+	role := &rbacv1.ClusterRole{}
+	if err := b.kube.Get(t.Context(), client.ObjectKey{Name: b.operatorUser()}, role); err != nil {
+		t.Fatal(err)
+	}
+	role.Rules = slices.DeleteFunc(role.Rules, func(rule rbacv1.PolicyRule) bool { return slices.Contains(rule.Resources, resource) })
+	if err := b.kube.Update(t.Context(), role); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // requestLog remembers requests by their method and address.
